@@ -1,0 +1,43 @@
+"""Prognostics and diagnostics as scikit-learn estimators."""
+
+import platform
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+
+__version__ = "0.1.0"
+
+_ESTIMATORS = ("CnnLstmRUL", "DummyRUL")
+_PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "skorch", "sktime", "safetensors", "tqdm")
+_OPTIONAL = ("matplotlib", "pillow", "onnx", "onnxscript", "onnxruntime", "dask", "ray", "mapie")
+
+__all__ = ["CnnLstmRUL", "DummyRUL", "__version__", "show_versions"]
+
+
+def show_versions():
+    """Print the versions of Python, skprog and the packages it uses, for a bug report.
+
+    Examples
+    --------
+    >>> import skprog
+    >>> skprog.show_versions()
+    skprog        0.1.0
+    Python        3...
+    """
+    print(f"{'skprog':14}{__version__}")
+    print(f"{'Python':14}{platform.python_version()}, {platform.platform()}")
+    for name in (*_PACKAGES, *_OPTIONAL):
+        try:
+            print(f"{name:14}{version(name)}")
+        except PackageNotFoundError:
+            print(f"{name:14}not installed")
+
+
+# Estimators load torch; `from skprog.decision import ema` on a small device should not.
+def __getattr__(name):
+    if name in _ESTIMATORS:
+        return getattr(import_module("skprog.estimators"), name)
+    raise AttributeError(f"module 'skprog' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *_ESTIMATORS])
