@@ -1,0 +1,286 @@
+"""The skorch net inside the estimators, its in-memory batches and its random state.
+
+Knows torch and skorch only.
+"""
+
+import contextlib
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+
+__all__ = ["ArrayData", "SequenceData", "TrainingNet", "forked_generator", "resolve_device"]
+
+AMP_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class TrainingNet(NeuralNet):
+    """A skorch net over data that make their own batches.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        Passed to :class:`skorch.NeuralNet`.
+    shuffle : bool, default=True
+        Shuffle the training data in each epoch.
+    amp : {"bf16", "fp16"} or None, default=None
+        Type of the mixed-precision forward pass. "fp16" scales the loss, and unscales the
+        gradients before ``on_grad_computed``.
+    """
+
+    def __init__(self, *args, shuffle=True, amp=None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.shuffle = shuffle
+        self.amp = amp
+
+    @property
+    def _default_callbacks(self):
+        return [(name, cb) for name, cb in super()._default_callbacks if name != "print_log"]
+
+    def initialize(self):
+        super().initialize()
+        device_type = torch.device(self.device).type
+        self.scaler_ = torch.amp.GradScaler(device_type, enabled=self.amp == "fp16")
+        return self
+
+    def train(self, data_train, data_valid, epochs, *, checkpoint=None):
+        """Train for some epochs, fewer where a callback stops or a checkpoint has some."""
+        self.notify("on_train_begin", X=data_train, y=None)
+        if checkpoint is not None:
+            epochs -= checkpoint.restore(self)
+        with contextlib.suppress(_TrainingStopped):
+            self.fit_loop((data_train, data_valid), epochs=max(epochs, 0))
+        self.notify("on_train_end", X=data_train, y=None)
+
+    def notify(self, method_name, **kwargs):
+        # skorch's callbacks stop the training by KeyboardInterrupt; one by the user passes on.
+        try:
+            super().notify(method_name, **kwargs)
+        except KeyboardInterrupt as stop:
+            raise _TrainingStopped from stop
+
+    def autocast(self):
+        """Return the context of the mixed-precision forward pass."""
+        return torch.autocast(
+            torch.device(self.device).type,
+            AMP_DTYPES.get(self.amp, torch.bfloat16),
+            enabled=self.amp is not None,
+        )
+
+    def infer(self, x, **fit_params):
+        with self.autocast():
+            return super().infer(x, **fit_params).float()
+
+    def get_split_datasets(self, X, y=None, **fit_params):
+        return X
+
+    def get_iterator(self, dataset, training=False):
+        return _Epochs(dataset, self.batch_size, shuffle=training and self.shuffle)
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        if iterator is None:
+            return
+        for n_batches, batch in enumerate(iterator, start=1):  # noqa: B007
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            self.history.record_batch(f"{prefix}_loss", step["loss"].item())
+            self.history.record_batch(f"{prefix}_batch_size", len(batch[1]))
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+        self.history.record(f"{prefix}_batch_count", n_batches)
+
+    def train_step(self, batch, **fit_params):
+        if not self.scaler_.is_enabled():
+            return super().train_step(batch, **fit_params)
+        self._zero_grad_optimizer()
+        self._set_training(True)
+        y_pred = self.infer(batch[0], **fit_params)
+        loss = self.get_loss(y_pred, batch[1], X=batch[0], training=True)
+        self.scaler_.scale(loss).backward()
+        self.scaler_.unscale_(self.optimizer_)
+        self.notify(
+            "on_grad_computed",
+            named_parameters=list(self.get_all_learnable_params()),
+            batch=batch,
+            training=True,
+        )
+        self.scaler_.step(self.optimizer_)
+        self.scaler_.update()
+        return {"loss": loss, "y_pred": y_pred}
+
+
+class _TrainingStopped(Exception):
+    """A callback has ended the training."""
+
+
+class _Epochs:
+    """An iterable that makes new batches each time it is gone through."""
+
+    def __init__(self, data, batch_size, *, shuffle):
+        self.data = data
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+
+    def __len__(self):
+        return n_batches(len(self.data), self.batch_size)
+
+    def __iter__(self):
+        return self.data.batches(self.batch_size, shuffle=self.shuffle)
+
+
+class ArrayData:
+    """Rows of an array with their targets, in batches of near-equal size.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, ...)
+        Rows.
+    y : ndarray of shape (n_rows,)
+        Targets.
+    """
+
+    def __init__(self, X, y):
+        self.X = X
+        self.y = y
+
+    def __len__(self):
+        return len(self.X)
+
+    def batches(self, batch_size, *, shuffle):
+        """Yield pairs of tensors (rows, targets)."""
+        order = torch.randperm(len(self)).numpy() if shuffle else np.arange(len(self))
+        for rows in np.array_split(order, n_batches(len(self), batch_size)):
+            yield torch.from_numpy(self.X[rows]), torch.from_numpy(self.y[rows])
+
+
+class SequenceData:
+    """Sequences of windows with their targets; a batch holds each distinct window once.
+
+    Every channel of a window is a window of its own, and every channel of a sequence a sequence
+    of its own with the same target. Sequences are numbered channel by channel.
+
+    Parameters
+    ----------
+    windows : ndarray of shape (n_windows, n_channels, *window_shape)
+        Distinct windows.
+    index : ndarray of shape (n_rows, n_steps)
+        Windows of each row.
+    y : ndarray of shape (n_rows,) or None
+        Targets.
+    runs : ndarray of shape (n_rows,) or None
+        Run of each row; consecutive rows of a run stay together in chunks.
+    chunk_length : int, default=1
+        Consecutive rows that enter a batch together when shuffled.
+    """
+
+    def __init__(self, windows, index, y=None, *, runs=None, chunk_length=1):
+        self.n_channels = windows.shape[1]
+        self.windows = windows.reshape(-1, *windows.shape[2:])
+        self.index = index
+        self.y = y
+        self.runs = runs
+        self.chunk_length = chunk_length
+
+    def __len__(self):
+        return len(self.index) * self.n_channels
+
+    def sequence_index(self, sequences):
+        """Return the windows (n, n_steps) of the sequences numbered."""
+        channels, rows = np.divmod(sequences, len(self.index))
+        return self.index[rows] * self.n_channels + channels[:, None]
+
+    def batches(self, batch_size, *, shuffle):
+        """Yield ({"X": distinct windows, "index": (n, n_steps)}, targets) as tensors."""
+        n = n_batches(len(self), batch_size)
+        if shuffle:
+            parts = self._shuffled_chunks(n, min(self.chunk_length, batch_size))
+        else:
+            parts = np.array_split(np.arange(len(self)), n)
+        for sequences in parts:
+            used, index = np.unique(self.sequence_index(sequences), return_inverse=True)
+            index = index.reshape(len(sequences), -1)
+            X = {"X": torch.from_numpy(self.windows[used]), "index": torch.from_numpy(index)}
+            yield X, torch.from_numpy(self.y[sequences % len(self.index)])
+
+    def _shuffled_chunks(self, n, chunk_length):
+        """Yield the sequences of ``n`` batches, each of several chunks from random places."""
+        rows = np.arange(len(self.index))
+        breaks = [] if self.runs is None else np.flatnonzero(self.runs[1:] != self.runs[:-1]) + 1
+        chunks = []
+        for channel in range(self.n_channels):
+            for block in np.split(rows + channel * len(rows), breaks):
+                # Rolled, so that chunks begin elsewhere in each epoch and stay of near-equal size.
+                block = np.roll(block, int(torch.randint(len(block), ())))
+                chunks += np.array_split(block, n_batches(len(block), chunk_length))
+        order = torch.randperm(len(chunks)).numpy()
+        for part in np.array_split(order, n):
+            yield np.concatenate([chunks[i] for i in part])
+
+
+def n_batches(n_rows, batch_size):
+    """Return how many batches of at most ``batch_size`` rows are needed."""
+    return -(-n_rows // batch_size)
+
+
+def predict_sequences(net, data, *, batch_size=512):
+    """Return the network's output for each row and channel of SequenceData.
+
+    Each distinct window is encoded once.
+
+    Returns
+    -------
+    ndarray of shape (n_channels, n_rows)
+        Outputs as float64.
+    """
+    module = net.module_.eval()
+    features = []
+    outputs = []
+    with torch.inference_mode(), net.autocast():
+        for windows in _parts(data.windows, batch_size):
+            windows = _tensor(windows).to(net.device)
+            features.append(module.encode(_padded(windows))[: len(windows)])
+        features = torch.cat(features)
+        for sequences in _parts(np.arange(len(data)), batch_size):
+            index = torch.from_numpy(data.sequence_index(sequences)).to(net.device)
+            output = module.decode(features[_padded(index)])
+            outputs.append(output[: len(index)].float().cpu())
+    return torch.cat(outputs).double().numpy().reshape(data.n_channels, -1)
+
+
+def _parts(array, size):
+    return np.array_split(array, n_batches(len(array), size))
+
+
+def _tensor(array):
+    return torch.from_numpy(np.require(array, requirements="W"))
+
+
+def _padded(rows, multiple=16):
+    """Append zeros up to a multiple, so that a row's result does not depend on the batch size."""
+    return torch.cat([rows, rows.new_zeros(-len(rows) % multiple, *rows.shape[1:])])
+
+
+def resolve_device(device):
+    """Return the torch device of a name, where "auto" takes CUDA, then MPS, then the CPU."""
+    if device != "auto":
+        return str(device)
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+@contextlib.contextmanager
+def forked_generator(*seeds):
+    """Seed torch's generators inside a with-block and give them back as they were."""
+    seed = int(np.random.SeedSequence(seeds).generate_state(1)[0])
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        yield
+
+
+def draw_seed(random_state):
+    """Return an integer from an int, None or a RandomState, leaving the global one untouched."""
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(np.iinfo(np.int32).max))
+    return int(random_state)

@@ -1,0 +1,51 @@
+import copy
+import math
+
+from skorch.callbacks import Callback
+
+from .._checks import check_integer
+
+
+class BestWeights(Callback):
+    """Keep the weights of the best epoch in memory and restore them after training.
+
+    Parameters
+    ----------
+    monitor : str, default="valid_loss"
+        Entry of the history to minimise; NaN counts as no improvement.
+    patience : int or None, default=None
+        Stop after so many epochs without improvement; None never stops.
+
+    Attributes
+    ----------
+    best_epoch_ : int
+        Epoch with the lowest value, counted from 1; 0 before any.
+    best_value_ : float
+        That value.
+    """
+
+    def __init__(self, monitor="valid_loss", *, patience=None):
+        self.monitor = monitor
+        self.patience = patience
+
+    def initialize(self):
+        if self.patience is not None:
+            check_integer("patience", self.patience)
+        self.best_epoch_ = 0
+        self.best_value_ = math.inf
+        self.best_state_ = None
+        return self
+
+    def on_epoch_end(self, net, **kwargs):
+        epoch = len(net.history)
+        value = net.history[-1, self.monitor]
+        if value < self.best_value_:
+            self.best_epoch_ = epoch
+            self.best_value_ = value
+            self.best_state_ = copy.deepcopy(net.module_.state_dict())
+        if self.patience is not None and epoch - self.best_epoch_ >= self.patience:
+            raise KeyboardInterrupt
+
+    def on_train_end(self, net, **kwargs):
+        if self.best_state_ is not None:
+            net.module_.load_state_dict(self.best_state_)

@@ -1,0 +1,29 @@
+from skorch.callbacks import Callback
+
+from .._checks import check_number
+
+
+class ExponentialDecay(Callback):
+    """Multiply the learning rate by a factor after each epoch.
+
+    The rate follows from the number of epochs alone, so that it survives pickling and resuming.
+    It is written to ``history[:, "lr"]``.
+
+    Parameters
+    ----------
+    factor : float, default=0.8
+        Learning rate of an epoch over that of the one before; in (0, 1].
+    """
+
+    def __init__(self, factor=0.8):
+        self.factor = factor
+
+    def initialize(self):
+        check_number("factor", self.factor, above=0, maximum=1)
+        return self
+
+    def on_epoch_begin(self, net, **kwargs):
+        for group in net.optimizer_.param_groups:
+            initial = group.setdefault("initial_lr", group["lr"])
+            group["lr"] = initial * self.factor ** (len(net.history) - 1)
+        net.history.record("lr", net.optimizer_.param_groups[0]["lr"])

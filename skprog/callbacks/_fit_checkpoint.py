@@ -1,0 +1,108 @@
+import os
+from pathlib import Path
+
+import torch
+from skorch.callbacks import Callback
+from skorch.history import History
+
+
+class FitCheckpoint(Callback):
+    """Write all that a fit needs to resume after each epoch, and resume from it.
+
+    The file holds weights, optimizer, history, callbacks and generators as they are at the end
+    of an epoch; a fit killed in mid-epoch repeats that epoch. It is replaced as a whole, never
+    written in place. Loading it unpickles: resume only from files you trust.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File to write.
+    origin : dict of str to str, default=None
+        Hashes of hyperparameters and data; a file with others is refused.
+    """
+
+    def __init__(self, path, *, origin=None):
+        self.path = path
+        self.origin = origin
+
+    def on_epoch_end(self, net, **kwargs):
+        state = {
+            "origin": self.origin,
+            "module": net.module_.state_dict(),
+            "optimizer": net.optimizer_.state_dict(),
+            "scaler": net.scaler_.state_dict(),
+            "history": list(net.history),
+            "callbacks": {name: _state_of(callback) for name, callback in net.callbacks_},
+            "generators": (torch.get_rng_state(), torch.cuda.get_rng_state_all()),
+        }
+        path = Path(self.path)
+        unfinished = path.with_name(path.name + ".part")
+        torch.save(state, unfinished)
+        os.replace(unfinished, path)
+
+    def restore(self, net):
+        """Put a net that has begun its training where the file left it.
+
+        Parameters
+        ----------
+        net : skorch.NeuralNet
+            Net whose ``on_train_begin`` has been notified.
+
+        Returns
+        -------
+        int
+            Epochs already done; 0 when there is no file.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or comes from a fit with other hyperparameters or data.
+        """
+        if not Path(self.path).exists():
+            return 0
+        try:
+            state = torch.load(self.path, map_location=net.device, weights_only=False)
+            origin = state["origin"]
+        except Exception as error:
+            raise ValueError(
+                f"checkpoint {self.path} cannot be read ({error}); delete it to start anew."
+            ) from error
+        differing = [name for name in self.origin if origin.get(name) != self.origin[name]]
+        if differing:
+            raise ValueError(
+                f"checkpoint {self.path} was written by a fit with other {', '.join(differing)}; "
+                "delete it or use another file."
+            )
+        if len(state["history"]) > net.max_epochs:
+            raise ValueError(
+                f"checkpoint {self.path} holds {len(state['history'])} epochs, more than "
+                f"max_epochs={net.max_epochs}; raise max_epochs or delete the file."
+            )
+        net.module_.load_state_dict(state["module"])
+        net.optimizer_.load_state_dict(state["optimizer"])
+        net.scaler_.load_state_dict(state["scaler"])
+        net.history = History(state["history"])
+        for name, callback in net.callbacks_:
+            _restore(callback, state["callbacks"].get(name, {}))
+        cpu, cuda = state["generators"]
+        torch.set_rng_state(cpu.cpu())
+        if len(cuda) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all([generator.cpu() for generator in cuda])
+        return len(net.history)
+
+
+def _state_of(callback):
+    state = callback.__getstate__() or {}
+    fitted = {name: value for name, value in state.items() if name.endswith("_")}
+    return {
+        name: value.state_dict() if hasattr(value, "load_state_dict") else value
+        for name, value in fitted.items()
+    }
+
+
+def _restore(callback, state):
+    for name, value in state.items():
+        if hasattr(getattr(callback, name, None), "load_state_dict"):
+            getattr(callback, name).load_state_dict(value)
+        else:
+            setattr(callback, name, value)

@@ -1,0 +1,286 @@
+"""From RUL predictions to the time of replacement: smooth each run, then compare with a threshold.
+
+The flow is RUL in s -> :func:`ema` -> smoothed RUL <= ``threshold * max_life`` -> replace.
+"""
+
+import numpy as np
+from scipy.signal import lfilter
+from sklearn.base import BaseEstimator
+
+from ._checks import check_finite, check_number, check_runs
+
+__all__ = ["MaintenanceRule", "ema", "replacement_time"]
+
+
+def ema(rul, runs=None, *, span=30):
+    """Smooth the RUL along each run by an exponential moving average.
+
+    The first value of a run is kept; from then on ``s[i] = a * rul[i] + (1 - a) * s[i - 1]`` with
+    ``a = 2 / (span + 1)``. Runs do not touch each other.
+
+    Parameters
+    ----------
+    rul : array-like of shape (..., n_windows)
+        RUL of each window in s, in time order within a run.
+    runs : array-like of shape (n_windows,), default=None
+        Run of each window. None reads all windows as one run.
+    span : float, default=30
+        Windows that the average spans, at least 1. It delays an alarm by about ``span / 2``
+        windows; 1 does not smooth.
+
+    Returns
+    -------
+    smoothed : ndarray of shape (..., n_windows), float64
+        Smoothed RUL in s.
+
+    Raises
+    ------
+    ValueError
+        If ``rul`` is empty or not finite, ``runs`` has another length or is interleaved, or
+        ``span`` is below 1.
+
+    Examples
+    --------
+    >>> from skprog.decision import ema
+    >>> ema([8.0, 4.0, 0.0, 6.0, 6.0], ["a", "a", "a", "b", "b"], span=3)
+    array([8., 6., 3., 6., 6.])
+    """
+    check_number("span", span, minimum=1)
+    rul, runs = _check_rul(rul, runs)
+    alpha = 2 / (span + 1)
+    smoothed = np.empty_like(rul)
+    for start, stop in run_bounds(runs):
+        first = rul[..., start : start + 1]
+        # Taken from the first value, so that a constant stays what it is to the last bit.
+        change = lfilter([alpha], [1, alpha - 1], rul[..., start:stop] - first)
+        smoothed[..., start:stop] = first + change
+    return smoothed
+
+
+def replacement_time(rul, runs, time, *, max_life, threshold=0.1, span=30):
+    """Find when each run's smoothed RUL first comes down to the threshold.
+
+    Parameters
+    ----------
+    rul : array-like of shape (n_windows,)
+        Predicted RUL of each window in s, in time order within a run.
+    runs : array-like of shape (n_windows,) or None
+        Run of each window. None reads all windows as one run.
+    time : array-like of shape (n_windows,)
+        Time at the end of each window in s.
+    max_life : float
+        Maximum expected life in s, learnt from training runs.
+    threshold : float, default=0.1
+        RUL at which to replace, as a fraction of ``max_life``.
+    span : float, default=30
+        Windows that the moving average spans; see :func:`ema`.
+
+    Returns
+    -------
+    times : ndarray of shape (n_runs,)
+        Time of the first window with smoothed RUL <= ``threshold * max_life`` in s, NaN where
+        there is none; runs in order of appearance.
+
+    Raises
+    ------
+    ValueError
+        If the arrays differ in length, are empty or not finite, runs are interleaved, or
+        ``max_life``, ``threshold`` or ``span`` is out of range.
+
+    Examples
+    --------
+    >>> from skprog.decision import replacement_time
+    >>> rul, time = [300.0, 200.0, 100.0, 900.0, 800.0], [0, 10, 20, 0, 10]
+    >>> replacement_time(rul, ["a", "a", "a", "b", "b"], time, max_life=2000, span=1)
+    array([10., nan])
+    """
+    rows = replacement_rows(rul, runs, max_life=max_life, threshold=threshold, span=span)
+    time = np.asarray(time, dtype=float)
+    n_windows = np.shape(rul)[-1]
+    if time.shape != (n_windows,):
+        raise ValueError(
+            f"time has shape {time.shape} but there are {n_windows} windows; "
+            "give one time in s per window."
+        )
+    check_finite(time, "time")
+    return np.where(rows < 0, np.nan, time[rows])
+
+
+class MaintenanceRule(BaseEstimator):
+    """Rule that replaces a unit once its smoothed RUL comes down to a share of the expected life.
+
+    Parameters
+    ----------
+    threshold : float, default=0.1
+        RUL at which to replace, as a fraction of ``max_life``. The paper takes 10 % [1]_.
+    span : float, default=30
+        Windows that the moving average spans; see :func:`ema`.
+    max_life : float, default=None
+        Maximum expected life in s, learnt from training runs. None takes ``max_life_`` of the
+        estimator given to :meth:`apply`.
+
+    References
+    ----------
+    .. [1] R. Cosin, L. S. F. Ribeiro and K. Castelo Branco, "Bearing failure prognostics using
+       recurrent neural networks: a spectral data based architecture", SIBGRAPI 2023.
+
+    Examples
+    --------
+    >>> from skprog.decision import MaintenanceRule
+    >>> rule = MaintenanceRule(threshold=0.1, span=1, max_life=2000)
+    >>> rule.decide([400.0, 300.0, 200.0, 250.0])
+    array([False, False,  True,  True])
+    """
+
+    def __init__(self, threshold=0.1, *, span=30, max_life=None):
+        self.threshold = threshold
+        self.span = span
+        self.max_life = max_life
+
+    def decide(self, rul, runs=None):
+        """Say for each window whether the unit is to be replaced.
+
+        Parameters
+        ----------
+        rul : array-like of shape (n_windows,)
+            Predicted RUL of each window in s, in time order within a run.
+        runs : array-like of shape (n_windows,), default=None
+            Run of each window. None reads all windows as one run.
+
+        Returns
+        -------
+        replace : ndarray of shape (n_windows,), bool
+            True from a run's first window at the threshold to its end.
+
+        Raises
+        ------
+        ValueError
+            If ``max_life`` is None, or see :func:`replacement_time`.
+        """
+        rows = self._rows(rul, runs, self.max_life)
+        replace = np.zeros(len(rul), dtype=bool)
+        for row, (_, stop) in zip(rows, run_bounds(_check_rul(rul, runs)[1]), strict=True):
+            if row >= 0:
+                replace[row:stop] = True
+        return replace
+
+    def replacement_times(self, rul, X):
+        """Find when each run is to be replaced.
+
+        Parameters
+        ----------
+        rul : array-like of shape (n_windows,)
+            Predicted RUL of each row of ``X`` in s.
+        X : RunSequences or Bunch
+            Anything with ``runs`` and ``time``, both of shape (n_windows,).
+
+        Returns
+        -------
+        times : dict
+            Time of replacement in s per run id, in order of appearance; NaN for a run that never
+            comes down to the threshold.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` has no time, ``max_life`` is None, or see :func:`replacement_time`.
+        """
+        return self._times(rul, X, self.max_life)
+
+    def apply(self, estimator, X):
+        """Predict the RUL of each run and find when it is to be replaced.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted; ``predict(X)`` returns the RUL in s.
+        X : RunSequences
+            Windows to predict, with time.
+
+        Returns
+        -------
+        times : dict
+            As from :meth:`replacement_times`.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` has no time, or neither the rule nor the estimator has a ``max_life``.
+        """
+        return self._times(estimator.predict(X), X, find_max_life(estimator, self.max_life))
+
+    def _times(self, rul, X, max_life):
+        if getattr(X, "time", None) is None:
+            raise ValueError("X has no time; pass time= to RunSequences.from_runs.")
+        _check_max_life_given(max_life)
+        times = replacement_time(
+            rul, X.runs, X.time, max_life=max_life, threshold=self.threshold, span=self.span
+        )
+        starts = [start for start, _ in run_bounds(X.runs)]
+        return dict(zip(X.runs[starts].tolist(), times.tolist(), strict=True))
+
+    def _rows(self, rul, runs, max_life):
+        _check_max_life_given(max_life)
+        return replacement_rows(
+            rul, runs, max_life=max_life, threshold=self.threshold, span=self.span
+        )
+
+
+def run_bounds(runs):
+    """Return (start, stop) of each run, in order of appearance."""
+    starts = np.flatnonzero(np.r_[True, runs[1:] != runs[:-1]])
+    return list(zip(starts, np.r_[starts[1:], len(runs)], strict=True))
+
+
+def replacement_rows(rul, runs, *, max_life, threshold, span):
+    """Return the row of each run's first window at the threshold, (n_runs,); -1 for none."""
+    check_number("max_life", max_life, above=0)
+    check_number("threshold", threshold, minimum=0, maximum=1)
+    rul, runs = _check_rul(rul, runs)
+    if rul.ndim != 1:
+        raise ValueError(f"rul has shape {rul.shape}; give one RUL per window, (n_windows,).")
+    at_threshold = ema(rul, runs, span=span) <= threshold * max_life
+    bounds = run_bounds(runs)
+    first = [start + int(at_threshold[start:stop].argmax()) for start, stop in bounds]
+    return np.array([row if at_threshold[row] else -1 for row in first])
+
+
+def find_max_life(estimator, max_life=None):
+    """Return ``max_life`` if given, else the one an estimator, or one inside it, has learnt."""
+    if max_life is not None:
+        return max_life
+    found = _search_max_life(estimator)
+    if found is None:
+        raise ValueError(
+            f"{type(estimator).__name__} has no max_life_; pass max_life in s, the largest RUL of "
+            "the training runs."
+        )
+    return found
+
+
+def _search_max_life(estimator):
+    if hasattr(estimator, "max_life_"):
+        return estimator.max_life_
+    inner = [getattr(estimator, name, None) for name in ("best_estimator_", "regressor_")]
+    if hasattr(estimator, "steps"):
+        inner.append(estimator.steps[-1][1])
+    inner.extend(np.ravel(getattr(estimator, "estimators_", [])))
+    lives = [_search_max_life(each) for each in inner if each is not None]
+    return max((life for life in lives if life is not None), default=None)
+
+
+def _check_max_life_given(max_life):
+    if max_life is None:
+        raise ValueError(
+            "max_life is None; pass max_life=model.max_life_, or use apply(estimator, X)."
+        )
+
+
+def _check_rul(rul, runs):
+    rul = np.asarray(rul, dtype=float)
+    if rul.ndim == 0 or rul.size == 0:
+        raise ValueError(f"rul of shape {rul.shape} holds none; at least 1 window is required.")
+    check_finite(rul, "rul")
+    n_windows = rul.shape[-1]
+    runs = np.zeros(n_windows, dtype=int) if runs is None else check_runs(runs, n_windows)
+    return rul, runs

@@ -1,0 +1,254 @@
+"""What all torch estimators share: a skorch net built inside ``fit`` and kept as ``net_``."""
+
+import copy
+import inspect
+
+import joblib
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, clone
+
+from .._checks import check_integer, check_number, check_option
+from .._lr_range import lr_range_curve, steepest_lr
+from .._training import TrainingNet, draw_seed, forked_generator, resolve_device
+from ..callbacks import BestWeights, FitCheckpoint, ProgressBar
+
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+NESTED = ("callbacks", "net_params", "loss_params")
+# What may differ between the fit that wrote a checkpoint and the one that resumes from it.
+FREE_TO_CHANGE = ("max_epochs", "checkpoint", "device", "verbose")
+
+
+class NetEstimator(BaseEstimator):
+    """Train a skorch net in ``fit``; a subclass says which network, loss and data.
+
+    A subclass has ``_check_fit(X, y, reset)``, ``_split(X, y)``, ``_learn(X, y)``,
+    ``_data(X, y)``, ``_module()`` and ``_criterion()``.
+    """
+
+    def get_params(self, deep=True):
+        """Return the hyperparameters, those of callbacks, net and loss included.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Include ``callbacks__name__parameter``, ``net_params__key`` and ``loss_params__key``.
+
+        Returns
+        -------
+        dict
+            Names to values.
+        """
+        params = super().get_params(deep=deep)
+        if deep:
+            for name, callback in named_callbacks(self.callbacks):
+                params[f"callbacks__{name}"] = callback
+                for key, value in getattr(callback, "get_params", dict)().items():
+                    params[f"callbacks__{name}__{key}"] = value
+            for group in NESTED[1:]:
+                for key, value in _as_dict(getattr(self, group, None)).items():
+                    params[f"{group}__{key}"] = value
+        return params
+
+    def set_params(self, **params):
+        """Set hyperparameters, those of callbacks, net and loss included.
+
+        Parameters
+        ----------
+        **params
+            As :meth:`get_params` names them.
+
+        Returns
+        -------
+        self
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown.
+        """
+        nested = {name: params.pop(name) for name in list(params) if name.startswith(_PREFIXES)}
+        super().set_params(**params)
+        for name, value in nested.items():
+            group, _, key = name.partition("__")
+            if group == "callbacks":
+                self._set_callback_param(key, value)
+            elif not hasattr(self, group):
+                raise ValueError(f"{type(self).__name__} has no parameter {group!r}.")
+            else:
+                setattr(self, group, {**_as_dict(getattr(self, group)), key: value})
+        return self
+
+    def _set_callback_param(self, key, value):
+        name, _, param = key.partition("__")
+        callbacks = dict(named_callbacks(self.callbacks))
+        if name not in callbacks:
+            raise ValueError(
+                f"{type(self).__name__} has no callback {name!r}; it has {sorted(callbacks)}."
+            )
+        if param:
+            callbacks[name] = clone(callbacks[name])
+            callbacks[name].set_params(**{param: value})
+        else:
+            callbacks[name] = value
+        self.callbacks = list(callbacks.items())
+
+    def partial_fit(self, X, y):
+        """Train one more epoch, on a network made anew if there is none.
+
+        Parameters
+        ----------
+        X : array-like
+            As for ``fit``.
+        y : array-like of shape (n_rows,)
+            As for ``fit``.
+
+        Returns
+        -------
+        self
+            The estimator, trained.
+        """
+        return self._fit(X, y, epochs=1, fresh=not hasattr(self, "net_"))
+
+    def _fit(self, X, y, *, epochs, fresh):
+        self._check_params()
+        X, y = self._check_fit(X, y, reset=fresh)
+        n_done = 0 if fresh else len(self.net_.history)
+        with forked_generator(draw_seed(self.random_state), n_done):
+            train, valid = self._split(X, y)
+            if fresh:
+                self._learn(X, y)
+            data_train = self._data(*train)
+            data_valid = None if valid is None else self._data(*valid)
+            if fresh:
+                self.net_ = self._build_net(data_train, X, y)
+            self.net_.max_epochs = n_done + epochs
+            checkpoint = dict(self.net_.callbacks_).get("fit_checkpoint") if fresh else None
+            self.net_.train(data_train, data_valid, epochs, checkpoint=checkpoint)
+        self._set_fitted()
+        return self
+
+    def _check_params(self):
+        if not isinstance(self.callbacks, list | tuple | None):
+            raise TypeError(f"callbacks={self.callbacks!r} must be a list of callbacks or None.")
+        check_integer("max_epochs", self.max_epochs)
+        check_integer("batch_size", self.batch_size)
+        if self.lr != "auto":
+            check_number("lr", self.lr, above=0)
+        check_number("weight_decay", self.weight_decay, minimum=0)
+        check_option("amp", self.amp, (None, "bf16", "fp16"))
+        if not isinstance(self.optimizer, type):
+            check_option("optimizer", self.optimizer, tuple(OPTIMIZERS))
+        check_integer("n_iter_no_change", self.n_iter_no_change)
+        if self.validation_fraction is not None:
+            check_number("validation_fraction", self.validation_fraction, above=0, below=1)
+            return
+        if self.early_stopping:
+            raise ValueError(
+                "early_stopping=True needs validation data; set validation_fraction=0.2."
+            )
+        for _, callback in named_callbacks(self.callbacks):
+            monitor = getattr(callback, "monitor", None)
+            if isinstance(monitor, str) and monitor.startswith("valid"):
+                raise ValueError(
+                    f"{type(callback).__name__}(monitor={monitor!r}) needs validation data; "
+                    f"set validation_fraction=0.2 or monitor='train_{monitor.split('_', 1)[-1]}'."
+                )
+
+    def _build_net(self, data_train, X, y):
+        optimizer = OPTIMIZERS.get(self.optimizer, self.optimizer)
+        module, module_params = self._module()
+        params = {f"module__{name}": value for name, value in module_params.items()}
+        if "weight_decay" in inspect.signature(optimizer).parameters:
+            params["optimizer__weight_decay"] = self.weight_decay
+        net = TrainingNet(
+            **{
+                "module": module,
+                "criterion": self._criterion(),
+                "optimizer": optimizer,
+                "lr": 1e-3 if self.lr == "auto" else self.lr,
+                "batch_size": self.batch_size,
+                "shuffle": self.shuffle,
+                "amp": self.amp,
+                "device": resolve_device(self.device),
+                "callbacks": self._callbacks(X, y),
+                "verbose": 0,
+                **params,
+                **(self.net_params or {}),
+            }
+        )
+        net.initialize()
+        self._prepare_module(net.module_, data_train)
+        if self.lr == "auto":
+            lr = steepest_lr(*lr_range_curve(net, data_train))
+            for group in net.optimizer_.param_groups:
+                group["lr"] = lr
+        if self.verbose:
+            print(f"{type(self).__name__} trains on {net.device}")
+        return net
+
+    def _callbacks(self, X, y):
+        """Return the callbacks of a fit; best weights and checkpoint see what the others did."""
+        callbacks = [*self._own_callbacks(), *clone(named_callbacks(self.callbacks), safe=False)]
+        if self.validation_fraction is not None:
+            patience = self.n_iter_no_change if self.early_stopping else None
+            callbacks.append(("best_weights", BestWeights(patience=patience)))
+        if self.verbose:
+            callbacks.append(("progress_bar", ProgressBar(type(self).__name__)))
+        if self.checkpoint is not None:
+            origin = {
+                name: joblib.hash(value)
+                for name, value in self.get_params(deep=False).items()
+                if name not in FREE_TO_CHANGE
+            }
+            origin["data"] = joblib.hash((X, y))
+            callbacks.append(("fit_checkpoint", FitCheckpoint(self.checkpoint, origin=origin)))
+        return callbacks
+
+    def _own_callbacks(self):
+        return []
+
+    def _prepare_module(self, module, data_train):
+        """Set buffers learnt from the data."""
+
+    def _set_fitted(self):
+        self.history_ = self.net_.history
+        self.n_iter_ = len(self.history_)
+        best = dict(self.net_.callbacks_).get("best_weights")
+        self.best_epoch_ = best.best_epoch_ if best else self.n_iter_
+        loss = self.history_[-1, "train_loss"]
+        if self.best_epoch_ == 0 or (best is None and not np.isfinite(loss)):
+            raise ValueError(
+                f"training diverged: the loss is {loss} after {self.n_iter_} epochs; "
+                f"use a smaller lr than {self.lr}."
+            )
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        net = state.get("net_")
+        if net is not None and net.device != "cpu":
+            net = copy.deepcopy(net)
+            net.module_.to("cpu")
+            net.criterion_.to("cpu")
+            net.optimizer_.load_state_dict(net.optimizer_.state_dict())
+            net.device = "cpu"
+            state = {**state, "net_": net}
+        return state
+
+
+_PREFIXES = tuple(f"{group}__" for group in NESTED)
+
+
+def named_callbacks(callbacks):
+    """Return (name, callback) pairs; a bare callback goes by the name of its class."""
+    if not isinstance(callbacks, list | tuple):
+        return []
+    return [
+        callback if isinstance(callback, tuple) else (type(callback).__name__, callback)
+        for callback in callbacks
+    ]
+
+
+def _as_dict(params):
+    return params if isinstance(params, dict) else {}

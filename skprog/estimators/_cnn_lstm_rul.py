@@ -1,0 +1,405 @@
+import warnings
+
+import numpy as np
+import torch
+from sklearn.base import RegressorMixin
+from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
+from sklearn.utils.validation import check_is_fitted
+
+from .._checks import check_integer, check_number, check_option, check_rows, check_rul
+from .._training import SequenceData, predict_sequences
+from ..callbacks import ExponentialDecay
+from ..networks import CnnLstm
+from ..preprocessing import RULIndex
+from ._base import NetEstimator
+
+
+class CnnLstmRUL(RegressorMixin, NetEstimator):
+    """Remaining useful life from sequences of spectrograms by a CNN and an LSTM [1]_.
+
+    Each channel of a sequence is a sample of its own with the same target; predictions average
+    the channels. Inputs are standardised per frequency with the mean and the standard deviation
+    of the training windows. The defaults are the paper's model A.
+
+    Parameters
+    ----------
+    target : {"rul_index", "linear"}, default="rul_index"
+        What the network learns: the RUL index, or RUL over the maximum expected life, both
+        inverted by ``predict``.
+    max_life : float or None, default=None
+        Maximum expected life in s; None takes the largest RUL given to ``fit``.
+    max_rul : float or None, default=None
+        Cap of the RUL learnt, in s: further from failure all is alike.
+    n_conv_layers : int, default=2
+        Convolutional layers, at most as many as the three tuples below have entries.
+    n_filters : tuple of int, default=(4, 8, 8)
+        Filters of each convolutional layer.
+    kernel_sizes : tuple of (int, int), default=((5, 4), (6, 3), (3, 3))
+        Kernel of each convolutional layer, in frequency bins and segments.
+    strides : tuple of (int, int), default=((1, 2), (1, 1), (1, 1))
+        Stride of each convolutional layer.
+    pool_size : (int, int) or None, default=(2, 2)
+        Max-pooling after each convolutional layer, or none.
+    padding : {"valid", "same"}, default="valid"
+        Padding of the convolutions.
+    lstm_units : int, default=112
+        Units of the LSTM.
+    dense_units : tuple of int, default=(112, 16)
+        Units of the dense layers before the output.
+    dropout : float, default=0.0
+        Share of units dropped after the LSTM and each dense layer, in [0, 1).
+    lr_decay : float, default=0.8
+        Learning rate of an epoch over that of the one before, in (0, 1].
+    chunk_length : int, default=16
+        Consecutive sequences of a run that enter a training batch together. They share most of
+        their windows, which are encoded once, so that longer chunks train faster while batches
+        become less varied; 1 is plain shuffling. Stacked arrays share nothing.
+    validation : {"run", "random"}, default="run"
+        Hold out whole runs, or sequences at random. The latter share most windows with the
+        training sequences, which is why it warns: its loss says little about unseen runs.
+    lr : float or "auto", default=8.64e-4
+        Learning rate; "auto" takes it from a learning-rate range test.
+    max_epochs : int, default=25
+        Epochs at most.
+    batch_size : int, default=64
+        Sequences per step; each channel counts as one.
+    optimizer : {"adam", "adamw", "sgd"} or class, default="adam"
+        Optimizer, by name or as a class of torch.
+    weight_decay : float, default=0.0
+        Weight decay of the optimizer.
+    validation_fraction : float or None, default=None
+        Share of runs (or rows) held out; the best weights by validation loss are restored.
+    early_stopping : bool, default=False
+        Stop after ``n_iter_no_change`` epochs without a better validation loss.
+    n_iter_no_change : int, default=10
+        Patience of early stopping, in epochs.
+    shuffle : bool, default=True
+        Shuffle the training data in each epoch.
+    warm_start : bool, default=False
+        Continue from the weights of the last fit.
+    amp : {"bf16", "fp16"} or None, default=None
+        Mixed precision.
+    callbacks : list of skorch callbacks or (name, callback), default=None
+        Callbacks, cloned before use.
+    net_params : dict, default=None
+        Further arguments of :class:`skorch.NeuralNet`, such as ``optimizer__betas``.
+    checkpoint : str, path-like or None, default=None
+        File written after each epoch, from which an interrupted fit resumes.
+    device : str, default="auto"
+        Torch device; "auto" takes CUDA, then MPS, then the CPU.
+    verbose : int, default=0
+        1 shows a progress bar.
+    random_state : int, RandomState or None, default=None
+        Seeds weights, shuffling, dropout and splits.
+
+    Attributes
+    ----------
+    net_ : skorch.NeuralNet
+        The trained net.
+    history_ : skorch.history.History
+        Losses and learning rate of each epoch.
+    n_iter_ : int
+        Epochs trained.
+    best_epoch_ : int
+        Epoch whose weights are kept, counted from 1.
+    max_life_ : float
+        Maximum expected life in s; predictions lie in [0, max_life_].
+    shape_in_ : tuple of int
+        Shape of a sequence, (n_steps, *window_shape).
+    n_features_in_ : int
+        Steps of a sequence.
+
+    Notes
+    -----
+    ``X`` is a :class:`~skprog.sequences.RunSequences` or the stacked array: 5-d (n_sequences,
+    n_steps, n_channels, n_freqs, n_segments); 4-d for one channel; 3-d for vectors of features
+    (n_sequences, n_steps, n_features) and 2-d for a scalar health indicator, both without
+    convolutions.
+
+    ``score`` is R². On unseen runs it is often negative: lives of like bearings differ so much
+    that the mean RUL of the test rows, which nobody knows beforehand, predicts better. Compare
+    with :class:`DummyRUL` and use the scorers of :mod:`skprog.metrics`.
+
+    The paper leaves open how inputs are scaled, trains in float16 throughout and validates on
+    random sequences; here inputs are standardised, computed in float32 and validated by run.
+
+    References
+    ----------
+    .. [1] R. Cosin, L. S. F. Ribeiro and K. Castelo Branco, "Bearing failure prognostics using
+       recurrent neural networks: a spectral data based architecture".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skprog.estimators import CnnLstmRUL
+    >>> indicator = np.linspace(0, 1, 40)[:, None] + np.zeros(8)
+    >>> rul = np.arange(40.0)[::-1]
+    >>> model = CnnLstmRUL(lr=1e-2, lr_decay=1.0, max_epochs=40, random_state=0)
+    >>> model.fit(indicator, rul).predict(indicator[[0, -1]]).round(-1)
+    array([40.,  0.])
+    """
+
+    def __init__(
+        self,
+        *,
+        target="rul_index",
+        max_life=None,
+        max_rul=None,
+        n_conv_layers=2,
+        n_filters=(4, 8, 8),
+        kernel_sizes=((5, 4), (6, 3), (3, 3)),
+        strides=((1, 2), (1, 1), (1, 1)),
+        pool_size=(2, 2),
+        padding="valid",
+        lstm_units=112,
+        dense_units=(112, 16),
+        dropout=0.0,
+        lr_decay=0.8,
+        chunk_length=16,
+        validation="run",
+        lr=8.64e-4,
+        max_epochs=25,
+        batch_size=64,
+        optimizer="adam",
+        weight_decay=0.0,
+        validation_fraction=None,
+        early_stopping=False,
+        n_iter_no_change=10,
+        shuffle=True,
+        warm_start=False,
+        amp=None,
+        callbacks=None,
+        net_params=None,
+        checkpoint=None,
+        device="auto",
+        verbose=0,
+        random_state=None,
+    ):
+        self.target = target
+        self.max_life = max_life
+        self.max_rul = max_rul
+        self.n_conv_layers = n_conv_layers
+        self.n_filters = n_filters
+        self.kernel_sizes = kernel_sizes
+        self.strides = strides
+        self.pool_size = pool_size
+        self.padding = padding
+        self.lstm_units = lstm_units
+        self.dense_units = dense_units
+        self.dropout = dropout
+        self.lr_decay = lr_decay
+        self.chunk_length = chunk_length
+        self.validation = validation
+        self.lr = lr
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.weight_decay = weight_decay
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.shuffle = shuffle
+        self.warm_start = warm_start
+        self.amp = amp
+        self.callbacks = callbacks
+        self.net_params = net_params
+        self.checkpoint = checkpoint
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : RunSequences or array-like of 2 to 5 dimensions
+            Sequences, see Notes of the class.
+        y : array-like of shape (n_sequences,)
+            RUL in s at the last window of each sequence.
+
+        Returns
+        -------
+        self
+            The estimator, fitted.
+
+        Raises
+        ------
+        ValueError
+            If a hyperparameter is out of range, ``X`` or ``y`` is empty, of a wrong shape or not
+            finite, a RUL is negative, or the windows are too small for the convolutions.
+        """
+        return self._fit(
+            X, y, epochs=self.max_epochs, fresh=not (self.warm_start and hasattr(self, "net_"))
+        )
+
+    def predict(self, X):
+        """Predict the RUL.
+
+        Parameters
+        ----------
+        X : RunSequences or array-like of 2 to 5 dimensions
+            Sequences of the shape fitted.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences,)
+            RUL in s, in [0, max_life_], the mean over channels.
+        """
+        return self.predict_channels(X).mean(axis=0)
+
+    def predict_channels(self, X):
+        """Predict the RUL from each channel by itself.
+
+        Parameters
+        ----------
+        X : RunSequences or array-like of 2 to 5 dimensions
+            Sequences of the shape fitted.
+
+        Returns
+        -------
+        ndarray of shape (n_channels, n_sequences)
+            RUL in s, in [0, max_life_].
+        """
+        check_is_fitted(self)
+        X = check_rows(self, X, reset=False)
+        windows, index, _ = _distinct(X)
+        outputs = predict_sequences(self.net_, SequenceData(windows, index))
+        return self._seconds(outputs)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.target_tags.positive_only = True
+        return tags
+
+    def _check_params(self):
+        super()._check_params()
+        check_option("target", self.target, ("rul_index", "linear"))
+        check_option("validation", self.validation, ("run", "random"))
+        check_option("padding", self.padding, ("valid", "same"))
+        check_integer("n_conv_layers", self.n_conv_layers, minimum=0)
+        check_integer("lstm_units", self.lstm_units)
+        check_integer("chunk_length", self.chunk_length)
+        check_number("dropout", self.dropout, minimum=0, below=1)
+        for name in ("max_life", "max_rul"):
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name), above=0)
+        for name in ("n_filters", "kernel_sizes", "strides"):
+            if len(getattr(self, name)) < self.n_conv_layers:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} has fewer entries than "
+                    f"n_conv_layers={self.n_conv_layers}; give one per layer."
+                )
+
+    def _check_fit(self, X, y, reset):
+        X = check_rows(self, X, reset=reset)
+        if len(X.shape) > 5:
+            raise ValueError(f"X has {len(X.shape)} dimensions; sequences have 2 to 5.")
+        return X, check_rul(y, len(X))
+
+    def _split(self, X, y):
+        if self.validation_fraction is None:
+            return (X, y), None
+        runs = getattr(X, "runs", None)
+        seed = int(torch.randint(2**31 - 1, ()))
+        if runs is None or self.validation == "random":
+            if runs is not None:
+                warnings.warn(
+                    "validation='random' holds out sequences that share windows with the training "
+                    "sequences; its loss says little about unseen runs.",
+                    UserWarning,
+                    stacklevel=4,
+                )
+            splitter = ShuffleSplit(1, test_size=self.validation_fraction, random_state=seed)
+        else:
+            if len(np.unique(runs)) < 2:
+                raise ValueError(
+                    "validation='run' needs at least 2 runs in X; use validation='random' or "
+                    "validation_fraction=None."
+                )
+            splitter = GroupShuffleSplit(1, test_size=self.validation_fraction, random_state=seed)
+        train, valid = next(splitter.split(np.empty(len(y)), y, runs))
+        train, valid = np.sort(train), np.sort(valid)
+        return (X[train], y[train]), (X[valid], y[valid])
+
+    def _learn(self, X, y):
+        self.shape_in_ = X.shape[1:]
+        self.max_life_ = float(self.max_life or y.max() or 1.0)
+        self._index = RULIndex(max_life=self.max_life_).fit(y)
+
+    def _data(self, X, y):
+        windows, index, runs = _distinct(X)
+        y = y if self.max_rul is None else np.minimum(y, self.max_rul)
+        is_index = self.target == "rul_index"
+        target = self._index.transform(y) if is_index else y / self.max_life_
+        return SequenceData(
+            windows,
+            index,
+            target.astype(np.float32),
+            runs=runs,
+            chunk_length=1 if runs is None else self.chunk_length,
+        )
+
+    def _seconds(self, outputs):
+        if self.target == "rul_index":
+            return self._index.inverse_transform(outputs)
+        return np.clip(outputs, 0, 1) * self.max_life_
+
+    def _module(self):
+        geometry = (
+            "n_conv_layers",
+            "n_filters",
+            "kernel_sizes",
+            "strides",
+            "pool_size",
+            "padding",
+            "lstm_units",
+            "dense_units",
+            "dropout",
+        )
+        params = {name: getattr(self, name) for name in geometry}
+        return CnnLstm, {"window_shape": _network_shape(self.shape_in_), **params}
+
+    def _criterion(self):
+        return torch.nn.MSELoss
+
+    def _own_callbacks(self):
+        return [("lr_decay", ExponentialDecay(self.lr_decay))]
+
+    def _prepare_module(self, module, data_train):
+        mean, scale = _moments(data_train)
+        module.mean.copy_(torch.from_numpy(mean).reshape(module.mean.shape))
+        module.scale.copy_(torch.from_numpy(scale).reshape(module.scale.shape))
+
+
+def _network_shape(shape_in):
+    """Return the window shape of the network for sequences (n_steps, *window_shape)."""
+    window_shape = shape_in[1:]
+    return window_shape[-2:] if len(window_shape) > 1 else window_shape or (1,)
+
+
+def _distinct(X):
+    """Return windows (n_windows, n_channels, *network_shape), index and runs of sequences."""
+    shape = _network_shape(X.shape[1:])
+    if hasattr(X, "index"):
+        return X.windows.reshape(len(X.windows), -1, *shape), X.index, X.runs
+    index = np.arange(X.shape[0] * X.shape[1]).reshape(X.shape[:2])
+    return X.reshape(index.size, -1, *shape), index, None
+
+
+def _moments(data):
+    """Return mean and standard deviation of the windows in use, per entry of their first axis."""
+    used = np.unique(data.index) * data.n_channels
+    n, total, squares = 0, 0.0, 0.0
+    for part in np.array_split(used, -(-len(used) // 128)):
+        rows = (part[:, None] + np.arange(data.n_channels)).ravel()
+        block = data.windows[rows].astype(np.float64)
+        axes = (0, *range(2, block.ndim))
+        n += block.size // block.shape[1]
+        total = total + block.sum(axis=axes)
+        squares = squares + np.square(block).sum(axis=axes)
+    mean = total / n
+    scale = np.sqrt(np.maximum(squares / n - mean**2, 0))
+    scale[scale <= 1e-6 * np.abs(mean)] = 1.0
+    return mean, scale

@@ -1,0 +1,209 @@
+"""The baseline that a RUL model has to beat: it knows lives and ages, and no vibration."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from .._checks import check_finite, check_number, check_option
+from ..sequences import RunSequences
+
+__all__ = ["DummyRUL"]
+
+
+class DummyRUL(RegressorMixin, BaseEstimator):
+    """Baseline that predicts the RUL from the age of a unit, or a constant.
+
+    Parameters
+    ----------
+    strategy : {"mean_life", "constant"}, default="mean_life"
+        "mean_life" predicts the mean life of the training runs less the age of the unit, at
+        least 0. "constant" always predicts ``constant``.
+    constant : float, default=None
+        RUL in s that strategy "constant" predicts; 0 or more.
+    by : str or int, default=None
+        Column of ``X.context``, by name or position, that holds the operating condition: the mean
+        life is then that of the training runs under the same condition, and of all training runs
+        for a condition not seen in ``fit``. None takes all training runs. Strategy "constant"
+        ignores it.
+
+    Attributes
+    ----------
+    max_life_ : float
+        Largest RUL of the training sequences in s.
+    mean_life_ : float
+        Mean life of all training runs in s; only with strategy "mean_life".
+    mean_lives_ : dict of float to float
+        Mean life in s by condition; empty when ``by`` is None. Only with strategy "mean_life".
+    n_features_in_ : int
+        Length of the second axis of ``X``.
+    shape_in_ : tuple of int
+        Shape of a row of ``X``.
+
+    Notes
+    -----
+    The life of a training run is RUL plus age, whichever row of it is at hand; each run counts
+    once. Rows of a plain array know neither run nor age: each is a run of its own of age 0, and
+    the prediction is the mean of ``y``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skprog.estimators import DummyRUL
+    >>> from skprog.sequences import RunSequences
+    >>> runs, time = ["a", "a", "a", "b", "b"], [0.0, 10.0, 20.0, 0.0, 10.0]
+    >>> X = RunSequences.from_runs(np.zeros((5, 2)), runs, n_steps=1, time=time)
+    >>> model = DummyRUL().fit(X, [20.0, 10.0, 0.0, 10.0, 0.0])
+    >>> model.mean_life_
+    15.0
+    >>> model.predict(X)
+    array([15.,  5.,  0., 15.,  5.])
+    """
+
+    def __init__(self, strategy="mean_life", *, constant=None, by=None):
+        self.strategy = strategy
+        self.constant = constant
+        self.by = by
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.positive_only = True
+        tags.regressor_tags.poor_score = True
+        return tags
+
+    def fit(self, X, y):
+        """Learn the mean life of the runs.
+
+        Parameters
+        ----------
+        X : RunSequences or array-like of shape (n_sequences, n_steps, ...)
+            Only runs, ages and context are read.
+        y : array-like of shape (n_sequences,)
+            RUL in s, 0 or more.
+
+        Returns
+        -------
+        self : DummyRUL
+            The fitted baseline.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is not valid, ``X`` is a RunSequences without time or lacks the column
+            ``by``, the condition varies within a run, RUL is negative, or lengths differ.
+        """
+        check_option("strategy", self.strategy, ("mean_life", "constant"))
+        if self.strategy == "constant":
+            if self.constant is None:
+                raise ValueError("strategy='constant' needs a RUL in s; set constant=5000.")
+            check_number("constant", self.constant, minimum=0)
+        X, y = self._check_fit(X, y)
+        self.max_life_ = float(y.max())
+        if self.strategy == "mean_life":
+            self._fit_lives(X, y)
+        return self
+
+    def predict(self, X):
+        """Predict the RUL.
+
+        Parameters
+        ----------
+        X : RunSequences or array-like of shape (n_sequences, n_steps, ...)
+            Rows of the shape seen in ``fit``.
+
+        Returns
+        -------
+        rul : ndarray of shape (n_sequences,), float64
+            RUL in s, 0 or more.
+
+        Raises
+        ------
+        ValueError
+            If rows have another shape than in ``fit``, or ``X`` is a RunSequences without time or
+            lacks the column ``by``.
+        """
+        check_is_fitted(self)
+        X = self._check_predict(X)
+        if self.strategy == "constant":
+            return np.full(len(X), float(self.constant))
+        life = np.full(len(X), self.mean_life_)
+        if self.by is not None:
+            conditions = self._conditions(X)
+            for condition, mean_life in self.mean_lives_.items():
+                life[conditions == condition] = mean_life
+        return np.maximum(life - _ages(X), 0)
+
+    def _fit_lives(self, X, y):
+        ages = _ages(X)
+        runs = X.runs if isinstance(X, RunSequences) else np.arange(len(X))
+        _, first, run = np.unique(runs, return_index=True, return_inverse=True)
+        lives = np.bincount(run, y + ages) / np.bincount(run)
+        self.mean_life_ = float(lives.mean())
+        self.mean_lives_ = {}
+        if self.by is None:
+            return
+        conditions = self._conditions(X)
+        varies = conditions != conditions[first][run]
+        if varies.any():
+            raise ValueError(
+                f"by={self.by!r} varies within run {runs[varies.argmax()]}; "
+                "name a column that is constant in each run."
+            )
+        for condition in np.unique(conditions):
+            same = conditions[first] == condition
+            self.mean_lives_[float(condition)] = float(lives[same].mean())
+
+    def _conditions(self, X):
+        context = getattr(X, "context", None)
+        if context is None:
+            raise ValueError(
+                f"by={self.by!r} needs X.context; pass context= to RunSequences.from_runs."
+            )
+        names = X.context_names or ()
+        if self.by in names:
+            return context[:, names.index(self.by)]
+        if isinstance(self.by, Integral) and 0 <= self.by < context.shape[1]:
+            return context[:, self.by]
+        raise ValueError(
+            f"by={self.by!r} is no column of X.context, which has {context.shape[1]} columns"
+            f"{' named ' + ', '.join(map(repr, names)) if names else ' without names'}."
+        )
+
+    def _check_fit(self, X, y):
+        if isinstance(X, RunSequences):
+            if len(X) == 0:
+                raise ValueError("X has 0 sequences; at least 1 is required.")
+            y = np.asarray(column_or_1d(y), dtype=float)
+            check_consistent_length(X, y)
+            check_finite(y, "y")
+            self.n_features_in_ = X.shape[1]
+        else:
+            X, y = validate_data(self, X, y, allow_nd=True, y_numeric=True)
+        if y.min() < 0:
+            raise ValueError(f"y holds the negative RUL {y.min()} s; RUL is 0 or more.")
+        self.shape_in_ = X.shape[1:]
+        return X, y
+
+    def _check_predict(self, X):
+        if not isinstance(X, RunSequences):
+            X = validate_data(self, X, reset=False, allow_nd=True)
+        if X.shape[1:] != self.shape_in_:
+            raise ValueError(
+                f"X has rows of shape {X.shape[1:]} but {type(self).__name__} was fitted on rows "
+                f"of shape {self.shape_in_}; prepare both alike."
+            )
+        return X
+
+
+def _ages(X):
+    if not isinstance(X, RunSequences):
+        return np.zeros(len(X))
+    if X.age is None:
+        raise ValueError("X has no time, so no ages; pass time= to RunSequences.from_runs.")
+    return X.age

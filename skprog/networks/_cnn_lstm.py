@@ -1,0 +1,130 @@
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class CnnLstm(nn.Module):
+    """Convolutional encoder of each window, LSTM over the windows, dense head [1]_.
+
+    Parameters
+    ----------
+    window_shape : tuple of int
+        Shape of a window: (n_freqs, n_segments) for a spectrogram, (n_features,) for a vector of
+        features, which goes to the LSTM without convolutions.
+    n_conv_layers : int, default=2
+        Convolutional layers; the tuples below may be longer, the rest is not used.
+    n_filters : tuple of int, default=(4, 8, 8)
+        Filters of each convolutional layer.
+    kernel_sizes : tuple of (int, int), default=((5, 4), (6, 3), (3, 3))
+        Kernel of each convolutional layer, in frequency bins and segments.
+    strides : tuple of (int, int), default=((1, 2), (1, 1), (1, 1))
+        Stride of each convolutional layer.
+    pool_size : (int, int) or None, default=(2, 2)
+        Max-pooling after each convolutional layer, or none.
+    padding : {"valid", "same"}, default="valid"
+        "same" pads each convolution with zeros so that only its stride shrinks the map.
+    lstm_units : int, default=112
+        Units of the LSTM, whose last state goes to the head.
+    dense_units : tuple of int, default=(112, 16)
+        Units of the dense layers before the output.
+    dropout : float, default=0.0
+        Share of the LSTM's and each dense layer's outputs dropped in training.
+
+    Attributes
+    ----------
+    mean, scale : torch.Tensor of shape (n_freqs, 1) or (n_features,)
+        Buffers that standardise the windows; 0 and 1 until set.
+
+    Raises
+    ------
+    ValueError
+        If a layer's input is smaller than its kernel or its pool.
+
+    References
+    ----------
+    .. [1] R. Cosin, L. S. F. Ribeiro and K. Castelo Branco, "Bearing failure prognostics using
+       recurrent neural networks: a spectral data based architecture".
+    """
+
+    def __init__(
+        self,
+        window_shape,
+        *,
+        n_conv_layers=2,
+        n_filters=(4, 8, 8),
+        kernel_sizes=((5, 4), (6, 3), (3, 3)),
+        strides=((1, 2), (1, 1), (1, 1)),
+        pool_size=(2, 2),
+        padding="valid",
+        lstm_units=112,
+        dense_units=(112, 16),
+        dropout=0.0,
+    ):
+        super().__init__()
+        is_spectrogram = len(window_shape) == 2
+        self.register_buffer("mean", torch.zeros(window_shape[0], *[1] * is_spectrogram))
+        self.register_buffer("scale", torch.ones(window_shape[0], *[1] * is_spectrogram))
+        layers = []
+        width, size = 1, tuple(window_shape)
+        for i in range(n_conv_layers if is_spectrogram else 0):
+            name = f"convolutional layer {i + 1}"
+            if padding == "same":
+                pads, size = _same_padding(size, kernel_sizes[i], strides[i])
+                layers.append(nn.ZeroPad2d(pads))
+            else:
+                size = _valid_size(name, size, kernel_sizes[i], strides[i])
+            layers.append(nn.Conv2d(width, n_filters[i], kernel_sizes[i], strides[i]))
+            if pool_size is not None:
+                size = _valid_size(f"the pooling after {name}", size, pool_size, pool_size)
+                layers.append(nn.MaxPool2d(pool_size))
+            # ReLU and max-pooling commute; this order has fewer values to rectify.
+            layers.append(nn.ReLU())
+            width = n_filters[i]
+        self.encoder = nn.Sequential(*layers, nn.Flatten())
+        n_features = width * size[0] * size[1] if is_spectrogram else size[0]
+        self.lstm = nn.LSTM(n_features, lstm_units, batch_first=True)
+        self.dropout = nn.Dropout(dropout)
+        head = []
+        for n_in, n_out in zip((lstm_units, *dense_units), dense_units, strict=False):
+            head += [nn.Linear(n_in, n_out), nn.ReLU(), nn.Dropout(dropout)]
+        self.head = nn.Sequential(*head, nn.Linear((lstm_units, *dense_units)[-1], 1))
+
+    def encode(self, windows):
+        """Map windows (n_windows, *window_shape) to features (n_windows, n_features)."""
+        windows = (windows.to(self.scale.dtype) - self.mean) / self.scale
+        return self.encoder(windows.unsqueeze(1))
+
+    def decode(self, features):
+        """Map features (n_sequences, n_steps, n_features) to targets (n_sequences,)."""
+        _, (state, _) = self.lstm(features)
+        return self.head(self.dropout(state[-1])).squeeze(-1)
+
+    def forward(self, X, index=None):
+        """Map sequences to targets of shape (n_sequences,).
+
+        ``X`` is (n_sequences, n_steps, *window_shape), or, with an ``index`` of shape
+        (n_sequences, n_steps) into them, distinct windows (n_windows, *window_shape).
+        """
+        if index is None:
+            return self.decode(self.encode(X.flatten(0, 1)).unflatten(0, X.shape[:2]))
+        features = self.encode(X)
+        return self.decode(F.embedding(index, features))
+
+
+def _valid_size(name, size, kernel, stride):
+    if kernel[0] > size[0] or kernel[1] > size[1]:
+        raise ValueError(
+            f"the feature map vanishes: {name} has a {kernel[0]} x {kernel[1]} kernel on an input "
+            f"of {size[0]} x {size[1]}; use smaller kernels, strides or pool_size, fewer layers, "
+            "or padding='same'."
+        )
+    return tuple((n - k) // s + 1 for n, k, s in zip(size, kernel, stride, strict=True))
+
+
+def _same_padding(size, kernel, stride):
+    out = tuple(-(-n // s) for n, s in zip(size, stride, strict=True))
+    pads = []
+    for n_out, n, k, s in zip(out, size, kernel, stride, strict=True):
+        total = max((n_out - 1) * s + k - n, 0)
+        pads = [total // 2, total - total // 2, *pads]
+    return tuple(pads), out
