@@ -35,7 +35,7 @@ def check_number(name, value, *, minimum=None, maximum=None, above=None, below=N
         bounds.append((value < below, f"below {below}"))
     if not np.isfinite(value) or not all(holds for holds, _ in bounds):
         wanted = " and ".join(["finite", *(text for _, text in bounds)])
-        raise ValueError(f"{name}={value!r} must be {wanted}.")
+        raise ValueError(f"{name}={value} must be {wanted}.")
 
 
 def check_option(name, value, options):
@@ -46,20 +46,40 @@ def check_option(name, value, options):
 
 def check_finite(X, name="X"):
     """Refuse NaN and infinity, a block of rows at a time so that no full copy is made."""
-    X = np.asarray(X)
+    X = np.atleast_1d(X)
     if X.dtype.kind not in "fc" or X.size == 0:
         return
-    n_rows = max(1, BLOCK_BYTES // max(1, X[:1].nbytes)) if X.ndim else 1
-    for start in range(0, len(X) if X.ndim else 1, n_rows):
-        block = X[start : start + n_rows] if X.ndim else X
-        finite = np.isfinite(block)
+    n_rows = max(1, BLOCK_BYTES // X[:1].nbytes)
+    for start in range(0, len(X), n_rows):
+        finite = finite_rows(X[start : start + n_rows])
         if not finite.all():
-            row = start + int(np.argwhere(~finite)[0][0]) if X.ndim else 0
-            what = "NaN" if np.isnan(block).any() else "infinity"
-            raise ValueError(
-                f"Input {name} contains {what} (NaN or inf; first in row {row}); "
-                "drop or repair such rows first."
-            )
+            row = start + int(finite.argmin())
+            refuse_row(X[row], row, name)
+
+
+def finite_rows(X):
+    """Tell which rows of an array are finite throughout, (n_rows,)."""
+    return np.isfinite(X).all(axis=tuple(range(1, X.ndim)))
+
+
+def refuse_row(values, row, name="X"):
+    """Raise for the first row that is not finite."""
+    what = "NaN" if np.isnan(values).any() else f"infinity or a value too large for {values.dtype}"
+    raise ValueError(
+        f"Input {name} contains {what} (NaN or inf; first in row {row}); "
+        "drop or repair such rows first."
+    )
+
+
+def as_numbers(name, values):
+    """Return real numbers as a float64 array, refusing text, dates and complex numbers."""
+    try:
+        values = np.asarray(values)
+        if values.dtype.kind not in "fiubO":
+            raise TypeError(f"dtype {values.dtype}")
+        return values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be real numbers; convert it first ({error}).") from None
 
 
 def check_runs(runs, n_windows):
@@ -70,13 +90,18 @@ def check_runs(runs, n_windows):
             f"runs has shape {runs.shape} but there are {n_windows} windows; "
             "give one run id per window."
         )
-    n_blocks = 1 + np.count_nonzero(runs[1:] != runs[:-1])
-    ids = np.unique(runs)
-    if n_blocks > len(ids):
-        starts = runs[np.r_[True, runs[1:] != runs[:-1]]]
-        values, counts = np.unique(starts, return_counts=True)
+    try:
+        # NaN and NaT differ from themselves.
+        is_missing = (runs != runs).any() or None in runs.tolist()
+        starts = runs[np.r_[True, runs[1:] != runs[:-1]][:n_windows]]
+        ids, counts = np.unique(starts, return_counts=True)
+    except TypeError:
+        is_missing = True
+    if is_missing:
+        raise ValueError("runs has missing or mixed ids; give ids of one type, one per window.")
+    if (counts > 1).any():
         raise ValueError(
-            f"runs are interleaved: run {values[counts > 1][0]!r} starts more than once; "
+            f"runs are interleaved: run {ids[counts > 1][0]} starts more than once; "
             "sort the windows by run, then by time."
         )
     return runs
@@ -96,19 +121,23 @@ def check_rows(estimator, X, *, reset):
     if is_sequences(X):
         if len(X) == 0:
             raise ValueError("X has 0 sequences; at least 1 is required.")
+        if X.dtype.kind not in "fiub":
+            raise ValueError(f"X has dtype {X.dtype}; sequences hold real numbers.")
         if X.dtype not in FLOATS:
-            X = X.map(lambda windows: windows.astype(FLOATS[0]))
-        used = np.unique(X.index)
-        for part in np.array_split(used, 1 + X.windows.nbytes // BLOCK_BYTES):
-            check_finite(X.windows[part])
+            with np.errstate(over="ignore"):
+                X = X.map(lambda windows: windows.astype(FLOATS[0]))
+        _check_finite_windows(X)
         if reset:
             estimator.n_features_in_ = X.shape[1]
+            vars(estimator).pop("feature_names_in_", None)
     else:
         with np.errstate(over="ignore"):
             X = validate_data(
                 estimator, X, reset=reset, dtype=FLOATS, allow_nd=True, ensure_all_finite=False
             )
         check_finite(X)
+    if 0 in X.shape:
+        raise ValueError(f"X has shape {X.shape} and so no values; at least 1 is required.")
     if reset:
         estimator.shape_in_ = X.shape[1:]
     elif X.shape[1:] != estimator.shape_in_:
@@ -119,11 +148,20 @@ def check_rows(estimator, X, *, reset):
     return X
 
 
+def _check_finite_windows(X):
+    used = np.unique(X.index)
+    parts = np.array_split(used, min(len(used), 1 + X.windows.nbytes // BLOCK_BYTES))
+    bad = np.concatenate([part[~finite_rows(X.windows[part])] for part in parts])
+    if len(bad):
+        row = int(np.isin(X.index, bad).any(axis=1).argmax())
+        refuse_row(X[row], row)
+
+
 def check_rul(y, n_rows):
     """Return RUL in s as float64 of shape (n_rows,), refusing negative values."""
     if y is None:
         raise ValueError("fit requires y to be passed, but the target y is None.")
-    y = column_or_1d(y, warn=True).astype(np.float64)
+    y = as_numbers("y", column_or_1d(y, warn=True))
     if len(y) != n_rows:
         raise ValueError(f"y has {len(y)} values but X has {n_rows} rows; give one RUL per row.")
     check_finite(y, "y")

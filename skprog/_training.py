@@ -236,7 +236,7 @@ def predict_sequences(net, data, *, batch_size=512):
     outputs = []
     with torch.inference_mode(), net.autocast():
         for windows in _parts(data.windows, batch_size):
-            windows = _tensor(windows).to(net.device)
+            windows = _tensor(windows).to(net.device, torch.float32)
             features.append(module.encode(_padded(windows))[: len(windows)])
         features = torch.cat(features)
         for sequences in _parts(np.arange(len(data)), batch_size):

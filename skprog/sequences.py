@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ._checks import check_integer, check_runs
+from ._checks import as_numbers, check_integer, check_runs
 
 __all__ = ["RunSequences"]
 
@@ -94,7 +94,8 @@ class RunSequences:
         time : array-like of shape (n_windows,), default=None
             Time of each window in s, not falling within a run.
         context : array-like of shape (n_windows, n_context), mapping or DataFrame, default=None
-            Numbers known beforehand for each window; a mapping or DataFrame also names them.
+            Numbers known beforehand for each window; a mapping or DataFrame also names them, and
+            (n_windows,) is one column.
 
         Returns
         -------
@@ -105,8 +106,11 @@ class RunSequences:
         ------
         ValueError
             If there are no windows, they differ in shape, ``runs``, ``time`` or ``context`` have
-            another length, runs are interleaved, time falls within a run, or ``pad=False`` and a
-            run is shorter than ``n_steps``.
+            another length or hold anything but ids or finite numbers, runs are interleaved, time
+            falls within a run, ``n_steps`` is below 1, or ``pad=False`` and a run is shorter than
+            ``n_steps``.
+        TypeError
+            If ``n_steps`` is not an integer.
         """
         check_integer("n_steps", n_steps)
         windows = _as_windows(windows)
@@ -170,7 +174,7 @@ class RunSequences:
                 )
             key = key[0]
         index = self.index[key]
-        if index.ndim == 1:
+        if index.ndim == 1 and np.ndim(key) == 0:
             return self.windows[index]
         if index.ndim != 2:
             raise IndexError("RunSequences takes one index, of rows, and adds no axes.")
@@ -221,11 +225,11 @@ class RunSequences:
         used = np.unique(self.index)
         is_block = len(used) > 0 and used[-1] - used[0] == len(used) - 1
         windows = self.windows[used[0] : used[-1] + 1] if is_block else self.windows[used]
-        mapped = f(windows)
-        if len(mapped) != len(used):
+        mapped = np.asarray(f(windows))
+        if mapped.shape[:1] != used.shape:
             raise ValueError(
-                f"the function returned {len(mapped)} windows for {len(used)}; "
-                "it must return one per window."
+                f"the function returned shape {mapped.shape} for {len(used)} windows; "
+                "it must return one row per window."
             )
         return type(self)(
             mapped,
@@ -240,15 +244,20 @@ class RunSequences:
 
 
 def _as_windows(windows):
-    if not isinstance(windows, np.ndarray):
+    if not hasattr(windows, "__array__"):
         windows = list(windows)
-        shapes = {np.shape(window) for window in windows}
+        try:
+            shapes = {np.shape(window) for window in windows}
+        except ValueError:
+            raise ValueError(
+                "a window has channels of unequal length; cut them to one length first."
+            ) from None
         if len(shapes) > 1:
             raise ValueError(
                 f"windows have unequal shapes {sorted(shapes)[:3]}; cut them to one length first."
             )
-        windows = np.asarray(windows)
-    if windows.ndim == 0 or len(windows) == 0:
+    windows = np.asanyarray(windows)
+    if windows.ndim == 0 or windows.size == 0:
         raise ValueError(f"windows of shape {windows.shape} hold none; at least 1 is required.")
     if windows.dtype.kind not in "fiub":
         raise ValueError(f"windows have dtype {windows.dtype}; give real numbers of equal shape.")
@@ -259,34 +268,39 @@ def _refuse_short_runs(ids, lengths, n_steps):
     short = np.flatnonzero(lengths < n_steps)
     if len(short):
         raise ValueError(
-            f"run {ids[short[0]]!r} has {lengths[short[0]]} windows, fewer than "
+            f"run {ids[short[0]]} has {lengths[short[0]]} windows, fewer than "
             f"n_steps={n_steps}; use pad=True or fewer steps."
         )
 
 
 def _check_time(time, runs):
-    time = np.asarray(time, dtype=float)
+    time = as_numbers("time in s", time)
     if time.shape != runs.shape:
-        raise ValueError(f"time has shape {time.shape} but there are {len(runs)} windows.")
+        raise ValueError(
+            f"time has shape {time.shape} but there are {len(runs)} windows; "
+            "give a time in s for each window."
+        )
     if not np.isfinite(time).all():
         raise ValueError("time contains NaN or infinity; give a time in s for each window.")
     falls = (np.diff(time) < 0) & (runs[1:] == runs[:-1])
     if falls.any():
-        raise ValueError(
-            f"time falls within run {runs[falls.argmax()]!r}; sort its windows by time."
-        )
+        raise ValueError(f"time falls within run {runs[falls.argmax()]}; sort its windows by time.")
     return time
 
 
 def _as_context(context, n_windows):
     names = None
     if isinstance(context, Mapping) or hasattr(context, "columns"):
-        names = tuple(context)
-        context = np.column_stack([np.asarray(context[name]) for name in names])
-    try:
-        context = np.asarray(context, dtype=float)
-    except ValueError as error:
-        raise ValueError(f"context must be numbers, encode categories first ({error}).") from None
+        names = tuple(getattr(context, "columns", context))
+        columns = [as_numbers(f"context column {name}", context[name]) for name in names]
+        shapes = {column.shape for column in columns}
+        if shapes != {(n_windows,)}:
+            raise ValueError(
+                f"context has columns of shape {sorted(shapes)} but there are {n_windows} "
+                "windows; give uniquely named columns of one number per window."
+            )
+        context = np.column_stack(columns)
+    context = as_numbers("context", context)
     if context.ndim == 1:
         context = context[:, None]
     if context.ndim != 2 or len(context) != n_windows:

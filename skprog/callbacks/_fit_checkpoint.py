@@ -93,16 +93,21 @@ class FitCheckpoint(Callback):
 
 def _state_of(callback):
     state = callback.__getstate__() or {}
-    fitted = {name: value for name, value in state.items() if name.endswith("_")}
     return {
-        name: value.state_dict() if hasattr(value, "load_state_dict") else value
-        for name, value in fitted.items()
+        name: value.state_dict() if _is_stateful(value) else value
+        for name, value in state.items()
+        if name.endswith("_")
     }
 
 
 def _restore(callback, state):
     for name, value in state.items():
-        if hasattr(getattr(callback, name, None), "load_state_dict"):
+        if _is_stateful(getattr(callback, name, None)):
             getattr(callback, name).load_state_dict(value)
         else:
             setattr(callback, name, value)
+
+
+def _is_stateful(value):
+    # A scheduler of torch, say, which points at the optimizer of its own net.
+    return hasattr(value, "load_state_dict") and not isinstance(value, type)

@@ -138,6 +138,8 @@ class NetEstimator(BaseEstimator):
             check_number("lr", self.lr, above=0)
         check_number("weight_decay", self.weight_decay, minimum=0)
         check_option("amp", self.amp, (None, "bf16", "fp16"))
+        if self.amp == "fp16" and resolve_device(self.device) == "cpu":
+            raise ValueError("amp='fp16' needs a GPU; use amp='bf16' on a CPU.")
         if not isinstance(self.optimizer, type):
             check_option("optimizer", self.optimizer, tuple(OPTIMIZERS))
         check_integer("n_iter_no_change", self.n_iter_no_change)

@@ -6,7 +6,14 @@ from sklearn.base import RegressorMixin
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_integer, check_number, check_option, check_rows, check_rul
+from .._checks import (
+    check_integer,
+    check_number,
+    check_option,
+    check_rows,
+    check_rul,
+    is_sequences,
+)
 from .._training import SequenceData, predict_sequences
 from ..callbacks import ExponentialDecay
 from ..networks import CnnLstm
@@ -301,10 +308,11 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
     def _split(self, X, y):
         if self.validation_fraction is None:
             return (X, y), None
-        runs = getattr(X, "runs", None)
+        runs = X.runs if is_sequences(X) else None
         seed = int(torch.randint(2**31 - 1, ()))
         if runs is None or self.validation == "random":
             if runs is not None:
+                runs = None
                 warnings.warn(
                     "validation='random' holds out sequences that share windows with the training "
                     "sequences; its loss says little about unseen runs.",
@@ -382,7 +390,7 @@ def _network_shape(shape_in):
 def _distinct(X):
     """Return windows (n_windows, n_channels, *network_shape), index and runs of sequences."""
     shape = _network_shape(X.shape[1:])
-    if hasattr(X, "index"):
+    if is_sequences(X):
         return X.windows.reshape(len(X.windows), -1, *shape), X.index, X.runs
     index = np.arange(X.shape[0] * X.shape[1]).reshape(X.shape[:2])
     return X.reshape(index.size, -1, *shape), index, None

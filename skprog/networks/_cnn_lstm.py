@@ -38,7 +38,8 @@ class CnnLstm(nn.Module):
     Raises
     ------
     ValueError
-        If a layer's input is smaller than its kernel or its pool.
+        If a layer's input is smaller than its kernel or its pool, a geometry is not of integers
+        of at least 1 or lacks a layer, or ``window_shape`` or ``padding`` is none of the above.
 
     References
     ----------
@@ -62,11 +63,15 @@ class CnnLstm(nn.Module):
     ):
         super().__init__()
         is_spectrogram = len(window_shape) == 2
+        if not is_spectrogram:
+            n_conv_layers = 0
+        _check_options(window_shape, padding)
+        _check_layers(n_conv_layers, n_filters, kernel_sizes, strides, pool_size)
         self.register_buffer("mean", torch.zeros(window_shape[0], *[1] * is_spectrogram))
         self.register_buffer("scale", torch.ones(window_shape[0], *[1] * is_spectrogram))
         layers = []
         width, size = 1, tuple(window_shape)
-        for i in range(n_conv_layers if is_spectrogram else 0):
+        for i in range(n_conv_layers):
             name = f"convolutional layer {i + 1}"
             if padding == "same":
                 pads, size = _same_padding(size, kernel_sizes[i], strides[i])
@@ -109,6 +114,34 @@ class CnnLstm(nn.Module):
             return self.decode(self.encode(X.flatten(0, 1)).unflatten(0, X.shape[:2]))
         features = self.encode(X)
         return self.decode(F.embedding(index, features))
+
+
+def _check_options(window_shape, padding):
+    if len(window_shape) not in (1, 2):
+        raise ValueError(
+            f"window_shape={tuple(window_shape)} has {len(window_shape)} axes; "
+            "give (n_freqs, n_segments) or (n_features,)."
+        )
+    if padding not in ("valid", "same"):
+        raise ValueError(f"padding={padding!r} is not one of 'valid', 'same'.")
+
+
+def _check_layers(n_conv_layers, n_filters, kernel_sizes, strides, pool_size):
+    n_given = min(len(n_filters), len(kernel_sizes), len(strides))
+    if n_conv_layers > n_given:
+        raise ValueError(
+            f"n_conv_layers={n_conv_layers} exceeds the {n_given} layers that n_filters, "
+            "kernel_sizes and strides describe; give one entry per layer."
+        )
+    pools = [(1, 1) if pool_size is None else pool_size] * n_conv_layers
+    for i, pairs in enumerate(zip(kernel_sizes, strides, pools, strict=False)):
+        for name, pair in zip(("kernel", "stride", "pool"), pairs, strict=True):
+            sizes = tuple(pair) if hasattr(pair, "__len__") else (pair,)
+            if len(sizes) != 2 or min(sizes) < 1:
+                raise ValueError(
+                    f"the {name} of convolutional layer {i + 1} is {pair}; "
+                    "give two integers of at least 1, along frequency and segments."
+                )
 
 
 def _valid_size(name, size, kernel, stride):

@@ -1,0 +1,38 @@
+"""scikit-learn's own checks, wholly, on instances small enough for its 2-d data."""
+
+from _reshaped import Reshaped
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skprog.estimators import CnnLstmRUL, DummyRUL
+from skprog.preprocessing import AccelRotation45, FrequencyMaxPool, RULIndex, WelchSpectrogram
+
+SMALL_CNN = CnnLstmRUL(
+    target="linear",
+    n_filters=(4, 4),
+    kernel_sizes=((3, 3), (3, 3)),
+    strides=((1, 1), (1, 1)),
+    pool_size=None,
+    lstm_units=32,
+    dense_units=(16,),
+    lr=1e-2,
+    lr_decay=1.0,
+    max_epochs=60,
+)
+
+INSTANCES = [
+    CnnLstmRUL(target="linear", lr=1e-2, lr_decay=1.0, max_epochs=60),
+    DummyRUL(),
+    DummyRUL("constant", constant=1.0),
+    WelchSpectrogram(nperseg=2, hop=1),
+    RULIndex(),
+    Reshaped(SMALL_CNN, (2, 2, 5, 6)),
+    Reshaped(DummyRUL(), (2, 1, 3, 4)),
+    Reshaped(WelchSpectrogram(nperseg=4, hop=2), (2, 3, 12)),
+    Reshaped(FrequencyMaxPool(pool_size=2), (2, 3, 4, 2)),
+    Reshaped(AccelRotation45(), (3, 2, 8)),
+]
+
+
+@parametrize_with_checks(INSTANCES)
+def test_scikit_learn_check(estimator, check):
+    check(estimator)

@@ -1,0 +1,180 @@
+"""Batches, generators and mixed precision inside the estimators."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skprog._lr_range import lr_range_curve, steepest_lr
+from skprog._training import (
+    ArrayData,
+    SequenceData,
+    TrainingNet,
+    draw_seed,
+    forked_generator,
+    predict_sequences,
+    resolve_device,
+)
+from skprog.networks import CnnLstm
+
+
+def sequence_data(n_rows=50, n_channels=2, n_steps=4, runs=2, **params):
+    windows = np.arange(n_rows * n_channels, dtype=np.float32).reshape(n_rows, n_channels, 1)
+    index = np.maximum(np.arange(n_rows)[:, None] + np.arange(1 - n_steps, 1), 0)
+    runs = np.repeat(np.arange(runs), -(-n_rows // runs))[:n_rows]
+    y = np.arange(n_rows, dtype=np.float32)
+    return SequenceData(windows, index, y, runs=runs, **params)
+
+
+def last_windows(batches):
+    """Return the value of each sequence's last window, over batches."""
+    return [X["X"][X["index"][:, -1], 0].numpy() for X, _ in batches]
+
+
+def make_net(**params):
+    return TrainingNet(
+        CnnLstm,
+        torch.nn.MSELoss,
+        optimizer=params.pop("optimizer", torch.optim.Adam),
+        module__window_shape=(1,),
+        module__lstm_units=4,
+        module__dense_units=(4,),
+        batch_size=16,
+        **params,
+    ).initialize()
+
+
+@given(st.integers(1, 60), st.integers(1, 3), st.integers(1, 20), st.integers(1, 20), st.booleans())
+def test_an_epoch_has_each_sequence_once(n_rows, n_channels, batch_size, chunk_length, shuffle):
+    data = sequence_data(n_rows, n_channels, chunk_length=chunk_length)
+    seen = np.concatenate(last_windows(data.batches(batch_size, shuffle=shuffle)))
+    np.testing.assert_array_equal(np.sort(seen), np.arange(n_rows * n_channels))
+
+
+@given(st.integers(1, 200), st.integers(1, 50))
+def test_batches_of_arrays_differ_by_one_row_at_most(n_rows, batch_size):
+    X = np.arange(n_rows, dtype=np.float32)
+    sizes = [len(y) for _, y in ArrayData(X, X).batches(batch_size, shuffle=True)]
+    assert sum(sizes) == n_rows
+    assert max(sizes) <= batch_size
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_targets_follow_their_sequences():
+    data = sequence_data(chunk_length=8)
+    for X, y in data.batches(16, shuffle=True):
+        last = X["X"][X["index"][:, -1], 0]
+        # Windows are numbered row by row, and within a row channel by channel.
+        np.testing.assert_array_equal(last // 2, y)
+
+
+def test_a_batch_holds_each_window_once():
+    data = sequence_data(n_rows=64, n_channels=1, runs=1, chunk_length=16)
+    for X, y in data.batches(16, shuffle=True):
+        assert len(np.unique(X["X"])) == len(X["X"])
+        assert len(X["X"]) <= len(y) + 2 * 3
+
+
+def test_chunks_stay_in_their_run_and_channel():
+    data = sequence_data(n_rows=60, runs=3, chunk_length=10)
+    torch.manual_seed(0)
+    batches = list(data.batches(10, shuffle=True))
+    assert len(batches) == 12
+    for X, y in batches:
+        channels = np.unique(X["X"][X["index"][:, -1], 0] % 2)
+        assert len(channels) == 1
+        assert len(np.unique(y // 20)) == 1
+
+
+def test_epochs_are_shuffled_anew():
+    data = sequence_data(chunk_length=4)
+    one, other = (np.concatenate(last_windows(data.batches(8, shuffle=True))) for _ in range(2))
+    assert not np.array_equal(one, other)
+
+
+def test_prediction_equals_the_network_on_stacked_sequences():
+    net = make_net(device="cpu")
+    data = sequence_data(n_rows=40)
+    outputs = predict_sequences(net, data, batch_size=7)
+    stacked = torch.from_numpy(data.windows[data.sequence_index(np.arange(80))])
+    with torch.inference_mode():
+        expected = net.module_(stacked).numpy().reshape(2, 40)
+    np.testing.assert_allclose(outputs, expected, atol=1e-6)
+    assert outputs.dtype == np.float64
+
+
+def test_read_only_windows_are_read():
+    data = sequence_data(n_rows=20)
+    data.windows.flags.writeable = False
+    assert predict_sequences(make_net(), data).shape == (2, 20)
+
+
+def test_forked_generator_gives_the_state_back():
+    before = torch.get_rng_state()
+    with forked_generator(1, 2):
+        one = torch.rand(3)
+    with forked_generator(1, 2):
+        other = torch.rand(3)
+    with forked_generator(1, 3):
+        third = torch.rand(3)
+    assert torch.equal(one, other)
+    assert not torch.equal(one, third)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_seeds_come_from_ints_none_and_random_states():
+    assert draw_seed(7) == 7
+    assert draw_seed(np.random.RandomState(0)) == draw_seed(np.random.RandomState(0))
+    assert draw_seed(None) != draw_seed(None)
+
+
+def test_automatic_device_is_one_that_torch_has():
+    assert resolve_device("cpu") == "cpu"
+    torch.ones(1, device=resolve_device("auto"))
+
+
+class Line(torch.nn.Module):
+    """The line w X through 0, from w = 3."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.tensor(3.0))
+
+    def forward(self, X):
+        return self.w * X[:, 0]
+
+
+def line_net(**params):
+    return TrainingNet(
+        Line, torch.nn.MSELoss, optimizer=torch.optim.SGD, batch_size=64, **params
+    ).initialize()
+
+
+@pytest.mark.parametrize("amp", [None, "bf16", "fp16"])
+def test_callbacks_see_unscaled_gradients_in_mixed_precision(amp):
+    net = line_net(amp=amp, lr=0.25)
+    seen = []
+    net.on_grad_computed = lambda net, named_parameters, **_: seen.extend(
+        parameter.grad.item() for _, parameter in named_parameters
+    )
+    net.train_step((torch.ones(4, 1), torch.zeros(4)))
+    # The loss w² has the gradient 2 w = 6, and the step is 0.25 of it.
+    assert seen == [6.0]
+    assert net.module_.w.item() == 1.5
+
+
+def test_range_test_finds_the_best_rate_of_a_quadratic_and_restores_everything():
+    data = ArrayData(np.ones((64, 1), np.float32), np.zeros(64, np.float32))
+    net = line_net()
+    before = torch.get_rng_state()
+    lrs, losses = lr_range_curve(net, data)
+    # Gradient descent on w² contracts by |1 - 2 lr|: it is fastest at 0.5 and diverges above 1.
+    assert 0.01 < steepest_lr(lrs, losses) < 1
+    assert net.module_.w.item() == 3.0
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_range_test_without_a_falling_loss_asks_for_a_number():
+    with pytest.raises(ValueError, match="set lr to a number"):
+        steepest_lr(np.geomspace(1e-7, 1, 10), np.arange(10.0))
