@@ -112,6 +112,18 @@ def is_sequences(X):
     return hasattr(X, "from_runs")
 
 
+def check_sequences(X):
+    """Return RunSequences of floating-point numbers, refusing empty ones and other values."""
+    if len(X) == 0:
+        raise ValueError("X has 0 sequences; at least 1 is required.")
+    if X.dtype.kind not in "fiub":
+        raise ValueError(f"X has dtype {X.dtype}; sequences hold real numbers.")
+    if X.dtype not in FLOATS:
+        with np.errstate(over="ignore"):
+            X = X.map(lambda windows: windows.astype(FLOATS[0]))
+    return X
+
+
 def check_rows(estimator, X, *, reset):
     """Return rows as floating-point numbers, whether RunSequences or an array of any rank.
 
@@ -119,14 +131,8 @@ def check_rows(estimator, X, *, reset):
     ``n_features_in_`` and ``shape_in_`` on the estimator, else they are compared.
     """
     if is_sequences(X):
-        if len(X) == 0:
-            raise ValueError("X has 0 sequences; at least 1 is required.")
-        if X.dtype.kind not in "fiub":
-            raise ValueError(f"X has dtype {X.dtype}; sequences hold real numbers.")
-        if X.dtype not in FLOATS:
-            with np.errstate(over="ignore"):
-                X = X.map(lambda windows: windows.astype(FLOATS[0]))
-        _check_finite_windows(X)
+        X = check_sequences(X)
+        check_finite_windows(X)
         if reset:
             estimator.n_features_in_ = X.shape[1]
             vars(estimator).pop("feature_names_in_", None)
@@ -148,7 +154,8 @@ def check_rows(estimator, X, *, reset):
     return X
 
 
-def _check_finite_windows(X):
+def check_finite_windows(X):
+    """Refuse RunSequences with NaN or infinity, naming the first sequence that has one."""
     used = np.unique(X.index)
     parts = np.array_split(used, min(len(used), 1 + X.windows.nbytes // BLOCK_BYTES))
     bad = np.concatenate([part[~finite_rows(X.windows[part])] for part in parts])

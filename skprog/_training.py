@@ -201,6 +201,25 @@ class SequenceData:
             X = {"X": torch.from_numpy(self.windows[used]), "index": torch.from_numpy(index)}
             yield X, torch.from_numpy(self.y[sequences % len(self.index)])
 
+    def moments(self):
+        """Return mean and standard deviation of the windows in use along their first axis.
+
+        A standard deviation of 0 is returned as 1.
+        """
+        used = np.unique(self.index) * self.n_channels
+        n, total, squares = 0, 0.0, 0.0
+        for part in np.array_split(used, n_batches(len(used), 128)):
+            rows = (part[:, None] + np.arange(self.n_channels)).ravel()
+            block = self.windows[rows].astype(np.float64)
+            axes = (0, *range(2, block.ndim))
+            n += block.size // block.shape[1]
+            total = total + block.sum(axis=axes)
+            squares = squares + np.square(block).sum(axis=axes)
+        mean = total / n
+        scale = np.sqrt(np.maximum(squares / n - mean**2, 0))
+        scale[scale <= 1e-6 * np.abs(mean)] = 1.0
+        return mean, scale
+
     def _shuffled_chunks(self, n, chunk_length):
         """Yield the sequences of ``n`` batches, each of several chunks from random places."""
         rows = np.arange(len(self.index))

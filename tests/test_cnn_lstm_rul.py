@@ -10,6 +10,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.ensemble import VotingRegressor
+from sklearn.exceptions import FitFailedWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import (
     GridSearchCV,
@@ -129,6 +130,17 @@ def test_stacked_array_predicts_the_same(fitted, spectrograms):
 def test_subset_predicts_the_same(fitted, spectrograms):
     X, _ = spectrograms
     np.testing.assert_array_equal(fitted.predict(X[X.runs == "b"]), fitted.predict(X)[15:30])
+
+
+def test_windows_out_of_use_are_not_encoded(fitted, spectrograms, monkeypatch):
+    X, _ = spectrograms
+    encoded = []
+    encode = fitted.net_.module_.encode
+    monkeypatch.setattr(
+        fitted.net_.module_, "encode", lambda windows: encoded.append(windows) or encode(windows)
+    )
+    fitted.predict(X[X.runs == "c"])
+    assert sum(map(len, encoded)) == 32
 
 
 def test_inputs_are_standardised_per_frequency(fitted, spectrograms):
@@ -318,6 +330,9 @@ def test_net_params_reach_skorch(spectrograms):
         ({"max_life": -1}, "max_life=-1 must be"),
         ({"max_rul": 0}, "max_rul=0 must be"),
         ({"n_conv_layers": 3}, r"n_filters=\(2, 3\) has fewer entries than n_conv_layers=3"),
+        ({"kernel_sizes": (3, 3)}, r"kernel_sizes holds 3; give pairs \(bins, segments\)"),
+        ({"pool_size": (0, 2)}, "pool_size=0 must be at least 1"),
+        ({"dense_units": (0,)}, "dense_units=0 must be at least 1"),
         ({"kernel_sizes": ((3, 3), (6, 6))}, "vanishes: convolutional layer 2 has a 6 x 6 kernel"),
         ({"pool_size": (9, 9)}, "the pooling after convolutional layer 1"),
     ],
@@ -482,7 +497,10 @@ def test_impossible_geometry_is_a_failed_candidate(raw):
     X, y = raw
     grid = {"cnnlstmrul__kernel_sizes": [((3, 3), (2, 2)), ((3, 3), (99, 2))]}
     search = GridSearchCV(pipeline(), grid, cv=GroupKFold(2))
-    with pytest.warns(UserWarning, match="feature map vanishes"):
+    with (
+        pytest.warns(FitFailedWarning, match="feature map vanishes"),
+        pytest.warns(UserWarning, match="non-finite"),
+    ):
         search.fit(X, y, groups=X.runs)
     assert search.best_index_ == 0
 

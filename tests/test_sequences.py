@@ -541,14 +541,13 @@ def test_equal_content_has_an_equal_hash(X):
 
 
 def test_two_workers_read_the_same_windows_from_shared_memory():
-    X = sequences(window_shape=(50,))
+    # joblib maps arrays of more than 1 MB.
+    X = sequences(window_shape=(6000,))
 
     def look(X):
         return type(X.windows).__name__, X.windows.flags.writeable, X.map(np.square)
 
-    seen = joblib.Parallel(n_jobs=2, max_nbytes=1000)(
-        joblib.delayed(look)(rows) for rows in (X[::2], X[1::2])
-    )
+    seen = joblib.Parallel(n_jobs=2)(joblib.delayed(look)(rows) for rows in (X[::2], X[1::2]))
     for (kind, writeable, mapped), rows in zip(seen, (X[::2], X[1::2]), strict=True):
         assert (kind, writeable) == ("memmap", False)
         assert_same(mapped, rows.map(np.square))

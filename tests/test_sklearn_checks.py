@@ -17,6 +17,7 @@ SMALL_CNN = CnnLstmRUL(
     lr=1e-2,
     lr_decay=1.0,
     max_epochs=60,
+    random_state=0,
 )
 
 INSTANCES = [

@@ -270,6 +270,9 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         """
         check_is_fitted(self)
         X = check_rows(self, X, reset=False)
+        if is_sequences(X):
+            # Windows that no row uses need no encoding.
+            X = X.map(np.asarray)
         windows, index, _ = _distinct(X)
         outputs = predict_sequences(self.net_, SequenceData(windows, index))
         return self._seconds(outputs)
@@ -298,6 +301,20 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
                     f"{name}={getattr(self, name)!r} has fewer entries than "
                     f"n_conv_layers={self.n_conv_layers}; give one per layer."
                 )
+        for name in ("n_filters", "dense_units"):
+            for value in getattr(self, name):
+                check_integer(name, value)
+        pools = () if self.pool_size is None else (self.pool_size,)
+        for name, pairs in (
+            ("kernel_sizes", self.kernel_sizes),
+            ("strides", self.strides),
+            ("pool_size", pools),
+        ):
+            for pair in pairs:
+                if np.shape(pair) != (2,):
+                    raise ValueError(f"{name} holds {pair!r}; give pairs (bins, segments).")
+                for value in pair:
+                    check_integer(name, value)
 
     def _check_fit(self, X, y, reset):
         X = check_rows(self, X, reset=reset)
@@ -376,7 +393,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         return [("lr_decay", ExponentialDecay(self.lr_decay))]
 
     def _prepare_module(self, module, data_train):
-        mean, scale = _moments(data_train)
+        mean, scale = data_train.moments()
         module.mean.copy_(torch.from_numpy(mean).reshape(module.mean.shape))
         module.scale.copy_(torch.from_numpy(scale).reshape(module.scale.shape))
 
@@ -394,20 +411,3 @@ def _distinct(X):
         return X.windows.reshape(len(X.windows), -1, *shape), X.index, X.runs
     index = np.arange(X.shape[0] * X.shape[1]).reshape(X.shape[:2])
     return X.reshape(index.size, -1, *shape), index, None
-
-
-def _moments(data):
-    """Return mean and standard deviation of the windows in use, per entry of their first axis."""
-    used = np.unique(data.index) * data.n_channels
-    n, total, squares = 0, 0.0, 0.0
-    for part in np.array_split(used, -(-len(used) // 128)):
-        rows = (part[:, None] + np.arange(data.n_channels)).ravel()
-        block = data.windows[rows].astype(np.float64)
-        axes = (0, *range(2, block.ndim))
-        n += block.size // block.shape[1]
-        total = total + block.sum(axis=axes)
-        squares = squares + np.square(block).sum(axis=axes)
-    mean = total / n
-    scale = np.sqrt(np.maximum(squares / n - mean**2, 0))
-    scale[scale <= 1e-6 * np.abs(mean)] = 1.0
-    return mean, scale

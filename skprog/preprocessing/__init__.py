@@ -1,0 +1,12 @@
+"""Transformers of windows, spectrograms and remaining useful life.
+
+Those of windows work on each window by itself, on arrays with any leading axes and on
+:class:`~skprog.sequences.RunSequences` alike.
+"""
+
+from ._accel_rotation import AccelRotation45
+from ._frequency_max_pool import FrequencyMaxPool
+from ._rul_index import RULIndex
+from ._welch_spectrogram import WelchSpectrogram
+
+__all__ = ["AccelRotation45", "FrequencyMaxPool", "RULIndex", "WelchSpectrogram"]

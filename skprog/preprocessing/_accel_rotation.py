@@ -1,0 +1,122 @@
+"""A third direction of acceleration from two."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from .._checks import check_finite
+from ._base import check_same_size, check_windows, map_windows
+
+AXES = ("n_channels=2", "n_timepoints")
+
+
+class AccelRotation45(TransformerMixin, BaseEstimator):
+    """Append the acceleration along 45 degrees, halfway between two perpendicular channels.
+
+    With the horizontal and vertical acceleration h and v of a bearing as channels 0 and 1,
+    channel 2 becomes (h + v)/√2.
+
+    Attributes
+    ----------
+    n_timepoints_in_ : int
+        Length of the windows seen during ``fit``.
+
+    Notes
+    -----
+    Input has three axes or more, so there is no ``get_feature_names_out`` or ``set_output``.
+
+    Examples
+    --------
+    An acceleration along 45 degrees is seen whole by the third channel.
+
+    >>> import numpy as np
+    >>> from skprog.preprocessing import AccelRotation45
+    >>> X = np.array([[[3.0, 0.0], [3.0, 1.0]]])
+    >>> AccelRotation45().fit_transform(X)[0, 2]
+    array([4.2426405, 0.7071068], dtype=float32)
+    """
+
+    def fit(self, X, y=None):
+        """Check the windows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_windows, ..., 2, n_timepoints) or RunSequences
+            Windows of two perpendicular channels.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        AccelRotation45
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If windows have another number of channels than 2, too few axes, unequal length, are
+            empty, complex, or hold NaN or infinity.
+        TypeError
+            If ``X`` is sparse.
+        """
+        X = check_windows(self, X, AXES, reset=True)
+        _check_channels(X)
+        self.n_timepoints_in_ = X.shape[-1]
+        return self
+
+    def transform(self, X):
+        """Append the channel.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_windows, ..., 2, n_timepoints) or RunSequences
+            Windows of the length seen during ``fit``; leading axes may differ.
+
+        Returns
+        -------
+        ndarray of shape (n_windows, ..., 3, n_timepoints) or RunSequences
+            Windows; float16 and float32 are kept, everything else becomes float32.
+
+        Raises
+        ------
+        ValueError
+            If windows have another length than in ``fit``, another number of channels than 2,
+            hold NaN or infinity, or the third channel overflows their type.
+        """
+        check_is_fitted(self)
+        X = check_windows(self, X, AXES, reset=False)
+        _check_channels(X)
+        check_same_size(self, "n_timepoints", X.shape[-1], self.n_timepoints_in_)
+        return map_windows(_rotate, X)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32", "float16"]
+        return tags
+
+
+def _check_channels(X):
+    n_channels = X.shape[-2]
+    if n_channels != 2:
+        swapped = " Channels and time look swapped: pass X.swapaxes(-1, -2)." * (X.shape[-1] == 2)
+        raise ValueError(
+            f"X has n_channels={n_channels} but AccelRotation45 takes 2, horizontal and vertical; "
+            f"pass X[..., [0, 1], :] to choose two.{swapped}"
+        )
+
+
+def _rotate(X):
+    check_finite(X)
+    rotated = np.empty((*X.shape[:-2], 3, X.shape[-1]), dtype=X.dtype)
+    rotated[..., :2, :] = X
+    half = np.sqrt(0.5, dtype=np.float32)
+    with np.errstate(over="ignore"):
+        rotated[..., 2, :] = half * X[..., 0, :] + half * X[..., 1, :]
+    if np.isinf(rotated[..., 2, :]).any():
+        raise ValueError(
+            f"(h + v)/√2 exceeds the largest {X.dtype}, {np.finfo(X.dtype).max:.6g}; pass float32 "
+            "windows or scale them down."
+        )
+    return rotated

@@ -1,0 +1,121 @@
+"""Largest of neighbouring frequency bins."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from .._checks import check_integer
+from ._base import blocks, check_same_size, check_windows, map_windows
+
+AXES = ("n_freqs", "n_segments")
+
+
+class FrequencyMaxPool(TransformerMixin, BaseEstimator):
+    """Keep the largest of every few neighbouring frequency bins.
+
+    Parameters
+    ----------
+    pool_size : int, default=4
+        Bins per group. Bins left over at the top of the axis are dropped.
+
+    Attributes
+    ----------
+    n_freqs_in_ : int
+        Bins seen during ``fit``.
+
+    See Also
+    --------
+    WelchSpectrogram : Computes the spectrograms.
+
+    Notes
+    -----
+    Input has three axes or more, so there is no ``get_feature_names_out`` or ``set_output``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skprog.preprocessing import FrequencyMaxPool
+    >>> S = np.arange(8.0).reshape(1, 1, 8, 1)
+    >>> FrequencyMaxPool(pool_size=4).fit_transform(S).ravel()
+    array([3., 7.], dtype=float32)
+    """
+
+    def __init__(self, pool_size=4):
+        self.pool_size = pool_size
+
+    def fit(self, X, y=None):
+        """Check the spectrograms.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_windows, ..., n_freqs, n_segments) or RunSequences
+            Spectrograms.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        FrequencyMaxPool
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If ``pool_size`` is below 1 or exceeds ``n_freqs``, or spectrograms have too few axes,
+            unequal shapes, are empty, complex, or hold NaN or infinity.
+        TypeError
+            If ``X`` is sparse or ``pool_size`` is not an integer.
+        """
+        check_integer("pool_size", self.pool_size)
+        n_freqs = check_windows(self, X, AXES, reset=True).shape[-2]
+        if self.pool_size > n_freqs:
+            raise ValueError(
+                f"pool_size={self.pool_size} exceeds n_freqs={n_freqs}; use a smaller pool_size."
+            )
+        self.n_freqs_in_ = n_freqs
+        return self
+
+    def transform(self, X):
+        """Pool the spectrograms.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_windows, ..., n_freqs, n_segments) or RunSequences
+            Spectrograms with the bins seen during ``fit``; other axes may differ.
+
+        Returns
+        -------
+        ndarray of shape (n_windows, ..., n_freqs // pool_size, n_segments) or RunSequences
+            Pooled spectrograms; float16 and float32 are kept, everything else becomes float32.
+
+        Raises
+        ------
+        ValueError
+            If ``n_freqs`` differs from ``fit``, or spectrograms hold NaN or infinity.
+        """
+        check_is_fitted(self)
+        X = check_windows(self, X, AXES, reset=False)
+        check_same_size(self, "n_freqs", X.shape[-2], self.n_freqs_in_)
+        return map_windows(self._pool, X)
+
+    def _pool(self, S):
+        n_freqs, n_segments = S.shape[-2:]
+        n_bands = n_freqs // self.pool_size
+        pooled = np.empty((*S.shape[:-2], n_bands, n_segments), dtype=S.dtype)
+        rows = pooled.reshape(-1, n_bands, n_segments)
+        for part, block in blocks(S, 2, 4 * n_freqs * n_segments):
+            kept = block[:, : n_bands * self.pool_size]
+            groups = kept.reshape(-1, n_bands, self.pool_size, n_segments)
+            largest = groups[:, :, 0]
+            # Bin by bin: NumPy is 15 times slower when it reduces an axis this short.
+            for i in range(1, self.pool_size):
+                largest = np.maximum(largest, groups[:, :, i])
+            rows[part] = largest
+        return pooled
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32", "float16"]
+        return tags

@@ -1,0 +1,259 @@
+"""Power spectral density of windows over their segments."""
+
+from math import gcd
+
+import numpy as np
+import torch
+from scipy.signal import get_window
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from .._checks import check_integer, check_number, check_option
+from ._base import blocks, check_same_size, check_windows, map_windows
+
+FLOOR = 1e-12
+
+
+class WelchSpectrogram(TransformerMixin, BaseEstimator):
+    """Power spectral density of each window over its overlapping segments [1]_.
+
+    The segments of Welch's method are kept apart instead of averaged. Each is freed of its mean,
+    tapered and transformed, as by :func:`scipy.signal.spectrogram` with ``mode="psd"``.
+
+    Parameters
+    ----------
+    fs : float, default=25_600
+        Sampling frequency in Hz.
+    nperseg : int, default=1024
+        Points per segment, at least 2.
+    hop : int, default=64
+        Points between the starts of neighbouring segments.
+    window : str, tuple, float or ndarray of shape (nperseg,), default="hann"
+        Taper, as for :func:`scipy.signal.get_window`, or its values.
+    f_max : float, default=None
+        Keep the bins below this frequency in Hz, which is itself left out; None keeps all.
+    output : {"log", "density"}, default="log"
+        "density" is the power spectral density P in (unit of X)²/Hz, "log" is
+        log10(max(P, 1e-12)).
+    dtype : {"float16", "float32"}, default="float16"
+        Type of the output. Computations are in float32.
+
+    Attributes
+    ----------
+    frequencies_ : ndarray of shape (n_freqs,)
+        Centre of each bin in Hz.
+    segment_times_ : ndarray of shape (n_segments,)
+        Centre of each segment in s, from the start of the window.
+    n_timepoints_in_ : int
+        Length of the windows seen during ``fit``.
+    n_features_in_ : int
+        The same, when ``X`` was 2-d.
+    feature_names_in_ : ndarray of shape (n_timepoints,)
+        Names of the columns, when ``X`` was a DataFrame of named columns.
+
+    See Also
+    --------
+    FrequencyMaxPool : Shrinks the frequency axis.
+
+    Notes
+    -----
+    Output has one axis more than input and its values lie in memory segment by segment. There is
+    therefore no ``get_feature_names_out`` or ``set_output``.
+
+    Most of a bearing's density lies below the smallest normal number of float16, 6.1e-5: store it
+    as float32, or as its logarithm.
+
+    References
+    ----------
+    .. [1] P. Welch, "The use of fast Fourier transform for the estimation of power spectra: a
+       method based on time averaging over short, modified periodograms", IEEE Transactions on
+       Audio and Electroacoustics, 1967.
+
+    Examples
+    --------
+    A tone of 1 g amplitude at 1 kHz carries 0.5 g².
+
+    >>> import numpy as np
+    >>> from skprog.preprocessing import WelchSpectrogram
+    >>> X = np.sin(2 * np.pi * 1000 * np.arange(2560) / 25_600)[np.newaxis]
+    >>> welch = WelchSpectrogram(output="density", dtype="float32")
+    >>> P = welch.fit_transform(X)
+    >>> P.shape
+    (1, 513, 25)
+    >>> float(welch.frequencies_[P[0, :, 0].argmax()])
+    1000.0
+    >>> np.round(P.sum(axis=1) * 25, 3).ravel()[:2]
+    array([0.5, 0.5], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        fs=25_600,
+        nperseg=1024,
+        hop=64,
+        window="hann",
+        f_max=None,
+        output="log",
+        dtype="float16",
+    ):
+        self.fs = fs
+        self.nperseg = nperseg
+        self.hop = hop
+        self.window = window
+        self.f_max = f_max
+        self.output = output
+        self.dtype = dtype
+
+    def fit(self, X, y=None):
+        """Check the windows and lay out the axes of their spectrograms.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_windows, ..., n_timepoints) or RunSequences
+            Windows. A 2-d array is read as univariate series.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        WelchSpectrogram
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range or unknown, windows are shorter than ``nperseg``, of
+            unequal length, empty, complex, or hold NaN or infinity.
+        TypeError
+            If ``X`` is sparse or a parameter has the wrong type.
+        """
+        check_number("fs", self.fs, above=0)
+        check_integer("nperseg", self.nperseg, minimum=2)
+        check_integer("hop", self.hop)
+        if self.f_max is not None:
+            check_number("f_max", self.f_max, above=0)
+        check_option("output", self.output, ("density", "log"))
+        check_option("dtype", self.dtype, ("float16", "float32"))
+        self._taper()
+        X = check_windows(self, X, ("n_timepoints",), reset=True)
+        n_timepoints = X.shape[-1]
+        if n_timepoints < self.nperseg:
+            raise ValueError(_too_short(self.nperseg, X.shape))
+        frequencies = np.arange(self.nperseg // 2 + 1) * self.fs / self.nperseg
+        starts = np.arange(0, n_timepoints - self.nperseg + 1, self.hop)
+        self.n_timepoints_in_ = n_timepoints
+        self.frequencies_ = (
+            frequencies if self.f_max is None else frequencies[frequencies < self.f_max]
+        )
+        self.segment_times_ = (starts + self.nperseg / 2) / self.fs
+        return self
+
+    def transform(self, X):
+        """Compute the spectrograms.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_windows, ..., n_timepoints) or RunSequences
+            Windows of the length seen during ``fit``; other axes may differ.
+
+        Returns
+        -------
+        ndarray of shape (n_windows, ..., n_freqs, n_segments) or RunSequences
+            Spectrograms of type ``dtype``.
+
+        Raises
+        ------
+        ValueError
+            If windows have another length than in ``fit``, hold NaN or infinity, or the density
+            overflows ``dtype``.
+        """
+        check_is_fitted(self)
+        X = check_windows(self, X, ("n_timepoints",), reset=False)
+        check_same_size(self, "n_timepoints", X.shape[-1], self.n_timepoints_in_)
+        return map_windows(self._spectrograms, X)
+
+    def _taper(self):
+        """Return the taper, scaled so that squared spectra are one-sided densities."""
+        if isinstance(self.window, np.ndarray):
+            taper = self.window.astype(np.float64)
+            if taper.shape != (self.nperseg,):
+                raise ValueError(
+                    f"window has shape {taper.shape} but nperseg={self.nperseg}; give one value "
+                    "per point of a segment."
+                )
+        else:
+            try:
+                taper = get_window(self.window, self.nperseg)
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"window={self.window!r} is unknown to scipy.signal.get_window ({error}); use "
+                    "for example 'hann' or ('kaiser', 8.6)."
+                ) from None
+        power = np.sum(taper**2)
+        if not 0 < power < np.inf:
+            raise ValueError(
+                f"window has a sum of squares of {power}; give finite values, not all of them 0."
+            )
+        return taper * np.sqrt(2 / (self.fs * power))
+
+    def _spectrograms(self, X):
+        nperseg, hop = self.nperseg, self.hop
+        n_segments, n_freqs = len(self.segment_times_), len(self.frequencies_)
+        taper = self._taper()
+        # A mean shows in the spectrum as the taper's own, which soon fades for most tapers.
+        leak = np.fft.rfft(taper)[:n_freqs] / nperseg
+        leak = leak[: 1 + np.flatnonzero(np.abs(leak) > 1e-10 * np.abs(leak).max())[-1]]
+        leak = torch.from_numpy(leak.astype(np.complex64))
+        taper = torch.from_numpy(taper.astype(np.float32))
+        step = gcd(nperseg, hop)
+        out = np.empty((*X.shape[:-1], n_segments, n_freqs), dtype=self.dtype)
+        rows = torch.from_numpy(out).view(-1, n_segments, n_freqs)
+        for part, block in blocks(X, 1, 4 * nperseg * n_segments):
+            block = torch.from_numpy(block - block.mean(axis=-1, keepdims=True))
+            # Segments overlap, so sum what they share once.
+            steps = block[:, : block.shape[-1] // step * step].unflatten(-1, (-1, step)).sum(-1)
+            sums = steps.unfold(-1, nperseg // step, hop // step).sum(-1, keepdim=True)
+            spectra = torch.fft.rfft(block.unfold(-1, nperseg, hop) * taper)
+            spectra[..., : len(leak)] -= sums * leak
+            target = rows[part]
+            power = target if target.dtype == torch.float32 else torch.empty(target.shape)
+            self._density(spectra[..., :n_freqs].numpy(), power.numpy())
+            if power is not target:
+                target.copy_(power)
+        return out.swapaxes(-1, -2)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    def _density(self, spectra, P):
+        with np.errstate(over="ignore"):
+            np.abs(spectra, out=P)
+            np.square(P, out=P)
+        P[..., 0] /= 2
+        if self.nperseg % 2 == 0 and P.shape[-1] > self.nperseg // 2:
+            P[..., -1] /= 2
+        stored = self.dtype if self.output == "density" else "float32"
+        if P.max() > np.finfo(stored).max:
+            raise ValueError(
+                f"density {P.max():.3g} exceeds {np.finfo(stored).max:.6g}, the largest {stored}; "
+                'use output="log" or dtype="float32", or scale the windows down.'
+            )
+        if self.output == "log":
+            np.maximum(P, FLOOR, out=P)
+            np.log10(P, out=P)
+
+
+def _too_short(nperseg, shape):
+    """Word the refusal of windows shorter than a segment."""
+    n_timepoints = shape[-1]
+    message = (
+        f"nperseg={nperseg} exceeds the window length n_timepoints={n_timepoints}; "
+        "use shorter segments or longer windows."
+    )
+    if len(shape) == 2:
+        return f"{message} (2-d X holds one series per row: n_features={n_timepoints}.)"
+    if shape[-2] >= nperseg:
+        return f"{message} Channels and time look swapped: pass X.swapaxes(-1, -2)."
+    return message
