@@ -150,7 +150,7 @@ def test_sequences_without_time_have_no_age():
 def test_bad_targets_are_refused():
     X, y = sequences()
     for rows in (X, np.asarray(X)):
-        with pytest.raises(ValueError, match=r"negative RUL -10\.0 s"):
+        with pytest.raises(ValueError, match=r"Negative values in data passed as y: RUL -10\.0 s"):
             DummyRUL().fit(rows, y - 10)
         with pytest.raises(ValueError, match="NaN"):
             DummyRUL().fit(rows, np.where(y > 90, np.nan, y))

@@ -4,15 +4,9 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import (
-    check_consistent_length,
-    check_is_fitted,
-    column_or_1d,
-    validate_data,
-)
+from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_finite, check_number, check_option
-from ..sequences import RunSequences
+from .._checks import check_number, check_option, check_rows, check_rul, is_sequences
 
 __all__ = ["DummyRUL"]
 
@@ -103,7 +97,8 @@ class DummyRUL(RegressorMixin, BaseEstimator):
             if self.constant is None:
                 raise ValueError("strategy='constant' needs a RUL in s; set constant=5000.")
             check_number("constant", self.constant, minimum=0)
-        X, y = self._check_fit(X, y)
+        X = check_rows(self, X, reset=True)
+        y = check_rul(y, len(X))
         self.max_life_ = float(y.max())
         if self.strategy == "mean_life":
             self._fit_lives(X, y)
@@ -129,7 +124,7 @@ class DummyRUL(RegressorMixin, BaseEstimator):
             lacks the column ``by``.
         """
         check_is_fitted(self)
-        X = self._check_predict(X)
+        X = check_rows(self, X, reset=False)
         if self.strategy == "constant":
             return np.full(len(X), float(self.constant))
         life = np.full(len(X), self.mean_life_)
@@ -141,7 +136,7 @@ class DummyRUL(RegressorMixin, BaseEstimator):
 
     def _fit_lives(self, X, y):
         ages = _ages(X)
-        runs = X.runs if isinstance(X, RunSequences) else np.arange(len(X))
+        runs = X.runs if is_sequences(X) else np.arange(len(X))
         _, first, run = np.unique(runs, return_index=True, return_inverse=True)
         lives = np.bincount(run, y + ages) / np.bincount(run)
         self.mean_life_ = float(lives.mean())
@@ -175,34 +170,9 @@ class DummyRUL(RegressorMixin, BaseEstimator):
             f"{' named ' + ', '.join(map(repr, names)) if names else ' without names'}."
         )
 
-    def _check_fit(self, X, y):
-        if isinstance(X, RunSequences):
-            if len(X) == 0:
-                raise ValueError("X has 0 sequences; at least 1 is required.")
-            y = np.asarray(column_or_1d(y), dtype=float)
-            check_consistent_length(X, y)
-            check_finite(y, "y")
-            self.n_features_in_ = X.shape[1]
-        else:
-            X, y = validate_data(self, X, y, allow_nd=True, y_numeric=True)
-        if y.min() < 0:
-            raise ValueError(f"y holds the negative RUL {y.min()} s; RUL is 0 or more.")
-        self.shape_in_ = X.shape[1:]
-        return X, y
-
-    def _check_predict(self, X):
-        if not isinstance(X, RunSequences):
-            X = validate_data(self, X, reset=False, allow_nd=True)
-        if X.shape[1:] != self.shape_in_:
-            raise ValueError(
-                f"X has rows of shape {X.shape[1:]} but {type(self).__name__} was fitted on rows "
-                f"of shape {self.shape_in_}; prepare both alike."
-            )
-        return X
-
 
 def _ages(X):
-    if not isinstance(X, RunSequences):
+    if not is_sequences(X):
         return np.zeros(len(X))
     if X.age is None:
         raise ValueError("X has no time, so no ages; pass time= to RunSequences.from_runs.")

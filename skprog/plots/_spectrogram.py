@@ -76,7 +76,10 @@ class SpectrogramDisplay:
             raise ValueError(f"channel={channel} but the window has {len(X)}; counted from 0.")
         spectrogram = estimator.transform(X[None])[0, channel]
         display = cls(
-            spectrogram, f=estimator.frequencies_, t=estimator.times_, output=estimator.output
+            spectrogram,
+            f=estimator.frequencies_,
+            t=estimator.segment_times_,
+            output=estimator.output,
         )
         return display.plot(ax=ax)
 

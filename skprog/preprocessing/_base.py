@@ -39,6 +39,9 @@ def check_windows(estimator, X, axes, *, reset):
         raise ValueError(f"X has shape {shape} and so no values; at least 1 is required.")
     if X.ndim == 2:
         validate_data(estimator, rows, reset=reset, skip_check_array=True)
+    elif reset:
+        vars(estimator).pop("n_features_in_", None)
+        vars(estimator).pop("feature_names_in_", None)
     if reset:
         (check_finite_windows if is_sequences(X) else check_finite)(X)
     return X
@@ -86,9 +89,7 @@ def blocks(X, n_axes, n_bytes):
     for start in range(0, len(rows), n_rows):
         part = slice(start, start + n_rows)
         block = rows[part].astype(np.float32, copy=False)
-        with np.errstate(over="ignore", invalid="ignore"):
-            total = block.sum()
         # The sum is finite unless a value is not or the sum overflows.
-        if not np.isfinite(total):
+        if not np.isfinite(block.sum()):
             check_finite(X)
         yield part, block

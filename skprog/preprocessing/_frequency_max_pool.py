@@ -103,14 +103,15 @@ class FrequencyMaxPool(TransformerMixin, BaseEstimator):
         n_bands = n_freqs // self.pool_size
         pooled = np.empty((*S.shape[:-2], n_bands, n_segments), dtype=S.dtype)
         rows = pooled.reshape(-1, n_bands, n_segments)
-        for part, block in blocks(S, 2, 4 * n_freqs * n_segments):
-            kept = block[:, : n_bands * self.pool_size]
-            groups = kept.reshape(-1, n_bands, self.pool_size, n_segments)
-            largest = groups[:, :, 0]
-            # Bin by bin: NumPy is 15 times slower when it reduces an axis this short.
-            for i in range(1, self.pool_size):
-                largest = np.maximum(largest, groups[:, :, i])
-            rows[part] = largest
+        with np.errstate(over="ignore", invalid="ignore"):
+            for part, block in blocks(S, 2, 4 * n_freqs * n_segments):
+                kept = block[:, : n_bands * self.pool_size]
+                groups = kept.reshape(-1, n_bands, self.pool_size, n_segments)
+                largest = groups[:, :, 0]
+                # Bin by bin: NumPy is 15 times slower when it reduces an axis this short.
+                for i in range(1, self.pool_size):
+                    largest = np.maximum(largest, groups[:, :, i])
+                rows[part] = largest
         return pooled
 
     def __sklearn_tags__(self):

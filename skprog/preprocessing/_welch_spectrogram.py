@@ -200,26 +200,28 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         nperseg, hop = self.nperseg, self.hop
         n_segments, n_freqs = len(self.segment_times_), len(self.frequencies_)
         taper = self._taper()
-        # A mean shows in the spectrum as the taper's own, which soon fades for most tapers.
+        # A segment's mean shows as the taper's own spectrum, which soon fades for most tapers.
         leak = np.fft.rfft(taper)[:n_freqs] / nperseg
-        leak = leak[: 1 + np.flatnonzero(np.abs(leak) > 1e-10 * np.abs(leak).max())[-1]]
-        leak = torch.from_numpy(leak.astype(np.complex64))
+        n_leak = 1 + np.flatnonzero(np.abs(leak) > 1e-10 * np.abs(leak).max())[-1]
+        leak = leak[:n_leak].astype(np.complex64)
         taper = torch.from_numpy(taper.astype(np.float32))
-        step = gcd(nperseg, hop)
         out = np.empty((*X.shape[:-1], n_segments, n_freqs), dtype=self.dtype)
-        rows = torch.from_numpy(out).view(-1, n_segments, n_freqs)
-        for part, block in blocks(X, 1, 4 * nperseg * n_segments):
-            block = torch.from_numpy(block - block.mean(axis=-1, keepdims=True))
-            # Segments overlap, so sum what they share once.
-            steps = block[:, : block.shape[-1] // step * step].unflatten(-1, (-1, step)).sum(-1)
-            sums = steps.unfold(-1, nperseg // step, hop // step).sum(-1, keepdim=True)
-            spectra = torch.fft.rfft(block.unfold(-1, nperseg, hop) * taper)
-            spectra[..., : len(leak)] -= sums * leak
-            target = rows[part]
-            power = target if target.dtype == torch.float32 else torch.empty(target.shape)
-            self._density(spectra[..., :n_freqs].numpy(), power.numpy())
-            if power is not target:
-                target.copy_(power)
+        rows = out.reshape(-1, n_segments, n_freqs)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for part, block in blocks(X, 1, 4 * nperseg * n_segments):
+                block = block - block.mean(axis=-1, keepdims=True)
+                segments = torch.from_numpy(block).unfold(-1, nperseg, hop)
+                spectra = torch.fft.rfft(segments * taper).numpy()
+                spectra[..., :n_leak] -= _segment_sums(block, nperseg, hop)[..., np.newaxis] * leak
+                P = (
+                    rows[part]
+                    if out.dtype == np.float32
+                    else np.empty(rows[part].shape, np.float32)
+                )
+                self._density(spectra[..., :n_freqs], P)
+                if out.dtype != np.float32:
+                    # As rows[part] = P, 30 times as fast.
+                    torch.from_numpy(rows[part]).copy_(torch.from_numpy(P))
         return out.swapaxes(-1, -2)
 
     def __sklearn_tags__(self):
@@ -228,9 +230,8 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         return tags
 
     def _density(self, spectra, P):
-        with np.errstate(over="ignore"):
-            np.abs(spectra, out=P)
-            np.square(P, out=P)
+        np.abs(spectra, out=P)
+        np.square(P, out=P)
         P[..., 0] /= 2
         if self.nperseg % 2 == 0 and P.shape[-1] > self.nperseg // 2:
             P[..., -1] /= 2
@@ -243,6 +244,17 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         if self.output == "log":
             np.maximum(P, FLOOR, out=P)
             np.log10(P, out=P)
+
+
+def _segment_sums(X, nperseg, hop):
+    """Sum the segments of rows, (n_rows, n_segments)."""
+    # Segments overlap: sum once the steps that they are made of.
+    step = gcd(nperseg, hop)
+    n_steps = X.shape[-1] // step
+    steps = X[:, : n_steps * step].reshape(-1, n_steps, step).sum(axis=-1)
+    total = np.zeros((len(X), n_steps + 1), dtype=X.dtype)
+    np.cumsum(steps, axis=-1, out=total[:, 1:])
+    return total[:, nperseg // step :: hop // step] - total[:, : -(nperseg // step) : hop // step]
 
 
 def _too_short(nperseg, shape):
