@@ -46,11 +46,13 @@ class TrainingNet(NeuralNet):
     def train(self, data_train, data_valid, epochs, *, checkpoint=None):
         """Train for some epochs, fewer where a callback stops or a checkpoint has some."""
         self.notify("on_train_begin", X=data_train, y=None)
-        if checkpoint is not None:
-            epochs -= checkpoint.restore(self)
-        with contextlib.suppress(_TrainingStopped):
-            self.fit_loop((data_train, data_valid), epochs=max(epochs, 0))
-        self.notify("on_train_end", X=data_train, y=None)
+        try:
+            if checkpoint is not None:
+                epochs -= checkpoint.restore(self)
+            with contextlib.suppress(_TrainingStopped):
+                self.fit_loop((data_train, data_valid), epochs=epochs)
+        finally:
+            self.notify("on_train_end", X=data_train, y=None)
 
     def notify(self, method_name, **kwargs):
         # skorch's callbacks stop the training by KeyboardInterrupt; one by the user passes on.
@@ -190,12 +192,8 @@ class SequenceData:
 
     def batches(self, batch_size, *, shuffle):
         """Yield ({"X": distinct windows, "index": (n, n_steps)}, targets) as tensors."""
-        n = n_batches(len(self), batch_size)
-        if shuffle:
-            parts = self._shuffled_chunks(n, min(self.chunk_length, batch_size))
-        else:
-            parts = np.array_split(np.arange(len(self)), n)
-        for sequences in parts:
+        order = self._shuffled() if shuffle else np.arange(len(self))
+        for sequences in np.array_split(order, n_batches(len(self), batch_size)):
             used, index = np.unique(self.sequence_index(sequences), return_inverse=True)
             index = index.reshape(len(sequences), -1)
             X = {"X": torch.from_numpy(self.windows[used]), "index": torch.from_numpy(index)}
@@ -220,8 +218,8 @@ class SequenceData:
         scale[scale <= 1e-6 * np.abs(mean)] = 1.0
         return mean, scale
 
-    def _shuffled_chunks(self, n, chunk_length):
-        """Yield the sequences of ``n`` batches, each of several chunks from random places."""
+    def _shuffled(self):
+        """Return all sequences in chunks from random places."""
         rows = np.arange(len(self.index))
         breaks = [] if self.runs is None else np.flatnonzero(self.runs[1:] != self.runs[:-1]) + 1
         chunks = []
@@ -229,10 +227,8 @@ class SequenceData:
             for block in np.split(rows + channel * len(rows), breaks):
                 # Rolled, so that chunks begin elsewhere in each epoch and stay of near-equal size.
                 block = np.roll(block, int(torch.randint(len(block), ())))
-                chunks += np.array_split(block, n_batches(len(block), chunk_length))
-        order = torch.randperm(len(chunks)).numpy()
-        for part in np.array_split(order, n):
-            yield np.concatenate([chunks[i] for i in part])
+                chunks += np.array_split(block, n_batches(len(block), self.chunk_length))
+        return np.concatenate([chunks[i] for i in torch.randperm(len(chunks))])
 
 
 def n_batches(n_rows, batch_size):
@@ -281,7 +277,12 @@ def _padded(rows, multiple=16):
 def resolve_device(device):
     """Return the torch device of a name, where "auto" takes CUDA, then MPS, then the CPU."""
     if device != "auto":
-        return str(device)
+        try:
+            return str(torch.device(device))
+        except (RuntimeError, TypeError) as error:
+            raise ValueError(
+                f"device={device!r} is unknown to torch ({error}); use 'auto', 'cpu' or 'cuda'."
+            ) from None
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"

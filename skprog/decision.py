@@ -67,7 +67,7 @@ def replacement_time(rul, runs, time, *, max_life, threshold=0.1, span=30):
     runs : array-like of shape (n_windows,) or None
         Run of each window. None reads all windows as one run.
     time : array-like of shape (n_windows,)
-        Time at the end of each window in s.
+        Time of each window in s.
     max_life : float
         Maximum expected life in s, learnt from training runs.
     threshold : float, default=0.1
@@ -264,7 +264,9 @@ def _search_max_life(estimator):
     inner = [getattr(estimator, name, None) for name in ("best_estimator_", "regressor_")]
     if hasattr(estimator, "steps"):
         inner.append(estimator.steps[-1][1])
-    inner.extend(np.ravel(getattr(estimator, "estimators_", [])))
+    group = getattr(estimator, "estimators_", [])
+    # Not for lists: NumPy would take a Pipeline in one apart, step by step.
+    inner.extend(group.ravel() if isinstance(group, np.ndarray) else group)
     lives = [_search_max_life(each) for each in inner if each is not None]
     return max((life for life in lives if life is not None), default=None)
 

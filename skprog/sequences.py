@@ -12,14 +12,14 @@ __all__ = ["RunSequences"]
 class RunSequences:
     """The last windows of a run up to each of its moments, held once.
 
-    An instance behaves as an array of shape (n_sequences, n_steps, *window_shape), yet it holds
+    An instance behaves as an array of shape (n_sequences, n_steps, ...), yet it holds
     every window once and an integer index into them. Rows know their run, so that splitters,
     scorers and pipelines of scikit-learn work on it unchanged. Build one with
     :meth:`from_runs`.
 
     Parameters
     ----------
-    windows : ndarray of shape (n_windows, *window_shape)
+    windows : ndarray of shape (n_windows, ...)
         Windows, or what a transformer has made of them.
     index : ndarray of shape (n_sequences, n_steps)
         Windows of each sequence, oldest first.
@@ -37,7 +37,7 @@ class RunSequences:
     Attributes
     ----------
     shape : tuple of int
-        (n_sequences, n_steps, *window_shape).
+        (n_sequences, n_steps, ...).
     dtype : numpy.dtype
         Type of the windows.
     nbytes : int
@@ -45,7 +45,7 @@ class RunSequences:
 
     Notes
     -----
-    ``X[i]`` with an integer is one stacked sequence of shape (n_steps, *window_shape). Any other
+    ``X[i]`` with an integer is one stacked sequence of shape (n_steps, ...). Any other
     index selects rows and returns RunSequences. ``np.asarray(X)`` stacks them all.
 
     Examples
@@ -82,7 +82,7 @@ class RunSequences:
 
         Parameters
         ----------
-        windows : array-like of shape (n_windows, *window_shape)
+        windows : array-like of shape (n_windows, ...)
             Windows sorted by run, then by time. An ndarray is held, not copied.
         runs : array-like of shape (n_windows,)
             Run id of each window.
@@ -210,7 +210,7 @@ class RunSequences:
         Parameters
         ----------
         f : callable
-            Takes windows (n_used, *window_shape), returns an array of the same length.
+            Takes windows (n_used, ...), returns an array of the same length.
 
         Returns
         -------

@@ -17,13 +17,15 @@ from sklearn.model_selection import (
     GroupKFold,
     HalvingRandomSearchCV,
     cross_val_predict,
+    cross_validate,
 )
 from sklearn.pipeline import make_pipeline
-from skorch.callbacks import EarlyStopping, LRScheduler
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 
 from skprog.callbacks import BestWeights
 from skprog.datasets import make_run_to_failure
 from skprog.estimators import CnnLstmRUL
+from skprog.metrics import neg_maintenance_cost_scorer
 from skprog.preprocessing import AccelRotation45, FrequencyMaxPool, WelchSpectrogram
 from skprog.sequences import RunSequences
 
@@ -268,6 +270,8 @@ def test_bfloat16_agrees_roughly(spectrograms):
     X, y = spectrograms
     half = CnnLstmRUL(**SMALL, amp="bf16").fit(X, y)
     full = CnnLstmRUL(**SMALL).fit(X, y)
+    assert not torch.equal(weights(half), weights(full))
+    assert len(np.unique(half.predict(X))) > 50
     np.testing.assert_allclose(half.predict(X), full.predict(X), atol=0.05 * full.max_life_)
 
 
@@ -321,7 +325,11 @@ def test_net_params_reach_skorch(spectrograms):
         ({"amp": "fp16", "device": "cpu"}, "amp='fp16' needs a GPU; use amp='bf16' on a CPU"),
         ({"padding": "full"}, "padding='full' is not one of"),
         ({"lr": 0}, "lr=0 must be finite and above 0"),
-        ({"lr_decay": 1.5}, "factor=1.5 must be finite and above 0 and at most 1"),
+        ({"lr_decay": 1.5}, "lr_decay=1.5 must be finite and above 0 and at most 1"),
+        ({"lr": "Auto"}, "lr='Auto' is not one of 'auto', 'a number'"),
+        ({"device": "cud"}, "device='cud' is unknown to torch"),
+        ({"warm_start": True, "checkpoint": "fit.ckpt"}, "set checkpoint=None for partial_fit"),
+        ({"checkpoint": "no/such/folder/fit.ckpt"}, "create the folder first"),
         ({"max_epochs": 0}, "max_epochs=0 must be at least 1"),
         ({"batch_size": 0}, "batch_size=0 must be at least 1"),
         ({"chunk_length": 0}, "chunk_length=0 must be at least 1"),
@@ -329,10 +337,12 @@ def test_net_params_reach_skorch(spectrograms):
         ({"validation_fraction": 1.0}, "validation_fraction=1.0 must be"),
         ({"max_life": -1}, "max_life=-1 must be"),
         ({"max_rul": 0}, "max_rul=0 must be"),
-        ({"n_conv_layers": 3}, r"n_filters=\(2, 3\) has fewer entries than n_conv_layers=3"),
-        ({"kernel_sizes": (3, 3)}, r"kernel_sizes holds 3; give pairs \(bins, segments\)"),
-        ({"pool_size": (0, 2)}, "pool_size=0 must be at least 1"),
-        ({"dense_units": (0,)}, "dense_units=0 must be at least 1"),
+        ({"n_conv_layers": 3}, "n_conv_layers=3 exceeds the 2 layers"),
+        ({"kernel_sizes": (3, 3)}, "the kernel of convolutional layer 1 is 3; give two integers"),
+        ({"pool_size": (0, 2)}, r"the pool of convolutional layer 1 is \(0, 2\)"),
+        ({"dense_units": (0,)}, r"dense_units=\(0,\) must hold integers of at least 1"),
+        ({"dense_units": 8}, "dense_units=8 must hold integers of at least 1"),
+        ({"n_filters": 4}, "n_filters=4 must hold integers of at least 1"),
         ({"kernel_sizes": ((3, 3), (6, 6))}, "vanishes: convolutional layer 2 has a 6 x 6 kernel"),
         ({"pool_size": (9, 9)}, "the pooling after convolutional layer 1"),
     ],
@@ -340,6 +350,77 @@ def test_net_params_reach_skorch(spectrograms):
 def test_bad_parameter_is_refused_with_a_way_out(spectrograms, params, message):
     with pytest.raises(ValueError, match=message):
         CnnLstmRUL(**{**SMALL, **params}).fit(*spectrograms)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"net_params": 3}, "net_params=3 must be a dict"),
+        ({"callbacks": ["x"]}, "callbacks holds 'x'; give instances"),
+        ({"callbacks": [EarlyStopping]}, "give instances"),
+        ({"callbacks": 3}, "callbacks=3 must be a list"),
+        ({"lr": None}, "lr=None must be a number"),
+    ],
+)
+def test_wrong_type_is_refused(spectrograms, params, message):
+    with pytest.raises(TypeError, match=message):
+        CnnLstmRUL(**{**SMALL, **params}).fit(*spectrograms)
+
+
+def test_failed_refit_leaves_the_fitted_model(spectrograms):
+    X, y = spectrograms
+    model = CnnLstmRUL(**SMALL, optimizer="sgd", warm_start=True).fit(X, y)
+    expected = model.predict(X)
+    failures = [({"lr_decay": 2}, X, 10 * y), ({}, X, -y)]
+    for params, bad_X, bad_y in failures:
+        with pytest.raises(ValueError, match=r"(lr_decay=2|Negative)"):
+            model.set_params(**params).fit(bad_X, bad_y)
+        model.set_params(lr_decay=0.8)
+        np.testing.assert_array_equal(model.predict(X), expected)
+    fresh = CnnLstmRUL(**SMALL).fit(X, y)
+    expected = fresh.predict(X)
+    with pytest.raises(ValueError, match="diverged"):
+        fresh.set_params(optimizer="sgd", lr=1e18).fit(X, y)
+    np.testing.assert_array_equal(fresh.predict(X), expected)
+
+
+def test_rows_held_out_stay_so_when_training_goes_on(spectrograms, tmp_path):
+    X, y = spectrograms
+    held_out = []
+
+    class Recorder(Callback):
+        def on_epoch_begin(self, net, dataset_valid=None, **kwargs):
+            held_out.append(tuple(np.unique(dataset_valid.runs)))
+
+    params = {**SMALL, "validation_fraction": 0.25, "callbacks": [("recorder", Recorder())]}
+    model = CnnLstmRUL(**{**params, "random_state": None}).fit(X, y)
+    for _ in range(4):
+        model.partial_fit(X, y)
+    assert len(set(held_out)) == 1
+
+
+def test_resuming_without_random_state_keeps_the_split_and_the_seed(spectrograms, tmp_path):
+    X, y = spectrograms
+    params = {**SMALL, "random_state": None, "validation_fraction": 0.25}
+    path = tmp_path / "fit.ckpt"
+    first = CnnLstmRUL(**params, checkpoint=path).fit(X, y)
+    seeds = {CnnLstmRUL(**params, checkpoint=path).fit(X, y)._seed for _ in range(3)}
+    assert seeds == {first._seed}
+
+
+def test_target_stays_the_one_fitted(spectrograms):
+    X, y = spectrograms
+    model = CnnLstmRUL(**SMALL).fit(X, y)
+    expected = model.predict(X)
+    np.testing.assert_array_equal(model.set_params(target="linear").predict(X), expected)
+
+
+def test_targets_beyond_max_life_are_cut(spectrograms):
+    X, y = spectrograms
+    for target, lowest, highest in (("linear", 0, 1), ("rul_index", 0.2, 1)):
+        model = CnnLstmRUL(**SMALL, target=target, max_life=50).fit(X, y)
+        data = model._data(X, y)
+        assert (data.y.min(), data.y.max()) == pytest.approx((lowest, highest))
 
 
 def test_validation_by_run_needs_two_runs(spectrograms):
@@ -460,7 +541,32 @@ def test_scheduler_of_skorch_resumes(spectrograms, tmp_path):
     CnnLstmRUL(**params, checkpoint=path).fit(X, y)
     longer = CnnLstmRUL(**{**params, "max_epochs": 4}, checkpoint=path).fit(X, y)
     whole = CnnLstmRUL(**{**params, "max_epochs": 4}).fit(X, y)
+    np.testing.assert_allclose(
+        whole.history_[:, "lr"], CnnLstmRUL().lr * 0.5 ** np.arange(4), rtol=1e-6
+    )
     assert torch.equal(weights(longer), weights(whole))
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"shuffle": False},
+        {"chunk_length": 1, "dropout": 0.2},
+        {"amp": "bf16"},
+        {"lr": "auto"},
+        {"callbacks": [("stop", EarlyStopping(monitor="train_loss", load_best=True))]},
+        {"validation_fraction": 0.25, "verbose": 1},
+    ],
+)
+def test_resumed_fit_equals_a_whole_one(spectrograms, tmp_path, params):
+    X, y = spectrograms
+    path = tmp_path / "fit.ckpt"
+    params = {**SMALL, **params}
+    CnnLstmRUL(**params, checkpoint=path).fit(X, y)
+    resumed = CnnLstmRUL(**{**params, "max_epochs": 5}, checkpoint=path).fit(X, y)
+    whole = CnnLstmRUL(**{**params, "max_epochs": 5}).fit(X, y)
+    assert torch.equal(weights(resumed), weights(whole))
+    assert resumed.best_epoch_ == whole.best_epoch_
 
 
 def test_grid_search_with_groups(raw):
@@ -505,21 +611,30 @@ def test_impossible_geometry_is_a_failed_candidate(raw):
     assert search.best_index_ == 0
 
 
-def test_voting_averages_seconds(raw):
+def test_voting_over_pipelines_averages_seconds(raw):
     X, y = raw
-    features = pipeline()[:-1]
-    a, b = CnnLstmRUL(**SMALL), CnnLstmRUL(**SMALL, target="linear")
-    vote = make_pipeline(features, VotingRegressor([("a", a), ("b", b)])).fit(X, y)
-    S = features.fit_transform(X)
-    expected = (a.fit(S, y).predict(S) + b.fit(S, y).predict(S)) / 2
+    one, other = pipeline(), pipeline(target="linear")
+    vote = VotingRegressor([("a", one), ("b", other)]).fit(X, y)
+    expected = (one.fit(X, y).predict(X) + other.fit(X, y).predict(X)) / 2
     np.testing.assert_allclose(vote.predict(X), expected)
+    scores = cross_validate(
+        vote, X, y, groups=X.runs, cv=GroupKFold(2), scoring=neg_maintenance_cost_scorer
+    )
+    assert np.isfinite(scores["test_score"]).all()
 
 
 def test_pipeline_with_memory_computes_features_once(raw, tmp_path):
     X, y = raw
     cached = make_pipeline(*[step for _, step in pipeline().steps], memory=str(tmp_path))
-    one = cached.fit(X, y).predict(X)
-    np.testing.assert_array_equal(clone(cached).fit(X, y).predict(X), one)
+    expected = cached.fit(X, y).predict(X)
+
+    def refuse(self, X):
+        raise AssertionError("computed again")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WelchSpectrogram, "fit_transform", refuse)
+        again = clone(cached).fit(X, y)
+    np.testing.assert_array_equal(again.predict(X), expected)
 
 
 def test_best_weights_needs_a_positive_patience():

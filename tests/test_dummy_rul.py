@@ -6,7 +6,6 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skprog.estimators import DummyRUL
 from skprog.metrics import neg_maintenance_cost_scorer
@@ -30,11 +29,6 @@ def sequences(lengths=None, *, time=True, named=True, **kwargs):
     )
     rul = np.concatenate([10.0 * np.arange(n)[::-1] for n in lengths.values()])
     return X, rul[X.ends]
-
-
-@parametrize_with_checks([DummyRUL(), DummyRUL("constant", constant=5.0)])
-def test_sklearn_checks(estimator, check):
-    check(estimator)
 
 
 def test_mean_life_is_the_mean_over_runs_not_over_windows():

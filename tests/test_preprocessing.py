@@ -35,7 +35,7 @@ def windows():
     return np.random.default_rng(0).standard_normal((12, 2, 40), dtype=np.float32)
 
 
-@pytest.fixture(params=[1, 2**21], ids=["row_by_row", "whole"])
+@pytest.fixture(params=[1, 2**20], ids=["row_by_row", "whole"])
 def block_size(request, monkeypatch):
     monkeypatch.setattr(base, "CACHE_BYTES", request.param)
 
@@ -560,3 +560,17 @@ def test_one_column_for_columns_and_no_target_beside_1d_rul():
         RULIndex().fit([[1.0, 2.0]]).transform([1.0, 2.0])
     with pytest.raises(ValueError, match="fit on RUL alone"):
         RULIndex().fit([1.0, 2.0], [0, 1])
+
+
+def test_more_channels_than_timepoints_warn():
+    X = np.ones((2, 300, 100))
+    with pytest.warns(UserWarning, match=r"more channels \(300\) than timepoints \(100\)"):
+        WelchSpectrogram(nperseg=64).fit(X)
+
+
+@pytest.mark.parametrize("output", ["log", "density"])
+def test_overflow_of_the_transform_itself_is_refused(output):
+    X = np.full((1, 2560), 3e38, dtype=np.float32)
+    X[:, ::2] *= -1
+    with pytest.raises(ValueError, match="exceeds"):
+        WelchSpectrogram(output=output, dtype="float32").fit(X).transform(X)

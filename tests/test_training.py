@@ -48,8 +48,11 @@ def make_net(**params):
 @given(st.integers(1, 60), st.integers(1, 3), st.integers(1, 20), st.integers(1, 20), st.booleans())
 def test_an_epoch_has_each_sequence_once(n_rows, n_channels, batch_size, chunk_length, shuffle):
     data = sequence_data(n_rows, n_channels, chunk_length=chunk_length)
-    seen = np.concatenate(last_windows(data.batches(batch_size, shuffle=shuffle)))
-    np.testing.assert_array_equal(np.sort(seen), np.arange(n_rows * n_channels))
+    batches = last_windows(data.batches(batch_size, shuffle=shuffle))
+    sizes = [len(batch) for batch in batches]
+    np.testing.assert_array_equal(np.sort(np.concatenate(batches)), np.arange(n_rows * n_channels))
+    assert max(sizes) <= batch_size
+    assert max(sizes) - min(sizes) <= 1
 
 
 @given(st.integers(1, 200), st.integers(1, 50))

@@ -36,6 +36,14 @@ class BestWeights(Callback):
         self.best_state_ = None
         return self
 
+    def __getstate__(self):
+        # After training the net itself has these weights, and may have left the device.
+        return {**vars(self), "best_state_": None}
+
+    def on_train_begin(self, net, **kwargs):
+        if self.best_epoch_ > 0:
+            self.best_state_ = copy.deepcopy(net.module_.state_dict())
+
     def on_epoch_end(self, net, **kwargs):
         epoch = len(net.history)
         value = net.history[-1, self.monitor]

@@ -7,7 +7,7 @@ class ExponentialDecay(Callback):
     """Multiply the learning rate by a factor after each epoch.
 
     The rate follows from the number of epochs alone, so that it survives pickling and resuming.
-    It is written to ``history[:, "lr"]``.
+    It is written to ``history[:, "lr"]``. A factor of 1 leaves the rate to other callbacks.
 
     Parameters
     ----------
@@ -25,5 +25,6 @@ class ExponentialDecay(Callback):
     def on_epoch_begin(self, net, **kwargs):
         for group in net.optimizer_.param_groups:
             initial = group.setdefault("initial_lr", group["lr"])
-            group["lr"] = initial * self.factor ** (len(net.history) - 1)
+            if self.factor != 1:
+                group["lr"] = initial * self.factor ** (len(net.history) - 1)
         net.history.record("lr", net.optimizer_.param_groups[0]["lr"])

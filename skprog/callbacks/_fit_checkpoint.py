@@ -16,18 +16,30 @@ class FitCheckpoint(Callback):
     Parameters
     ----------
     path : str or path-like
-        File to write.
+        File to write, in a folder that exists.
+    seed : int, default=0
+        Seed of the fit, kept for a fit that is not given one.
     origin : dict of str to str, default=None
         Hashes of hyperparameters and data; a file with others is refused.
     """
 
-    def __init__(self, path, *, origin=None):
+    def __init__(self, path, *, seed=0, origin=None):
         self.path = path
+        self.seed = seed
         self.origin = origin
+
+    def initialize(self):
+        path = Path(self.path)
+        if path.is_dir() or not path.parent.is_dir():
+            raise ValueError(
+                f"checkpoint {path} is no file in a folder that exists; create the folder first."
+            )
+        return self
 
     def on_epoch_end(self, net, **kwargs):
         state = {
-            "origin": self.origin,
+            "seed": self.seed,
+            "origin": self.origin or {},
             "module": net.module_.state_dict(),
             "optimizer": net.optimizer_.state_dict(),
             "scaler": net.scaler_.state_dict(),
@@ -39,6 +51,43 @@ class FitCheckpoint(Callback):
         unfinished = path.with_name(path.name + ".part")
         torch.save(state, unfinished)
         os.replace(unfinished, path)
+
+    def load(self, device="cpu"):
+        """Read the file.
+
+        Parameters
+        ----------
+        device : str, default="cpu"
+            Where its tensors go.
+
+        Returns
+        -------
+        dict or None
+            What was saved; None when there is no file.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or comes from a fit with other hyperparameters or data.
+        """
+        if not Path(self.path).exists():
+            return None
+        try:
+            state = torch.load(self.path, map_location=device, weights_only=False)
+            saved = state["origin"]
+        except Exception as error:
+            raise ValueError(
+                f"checkpoint {self.path} cannot be read ({error}); delete it to start anew."
+            ) from error
+        differing = [
+            name for name, value in (self.origin or {}).items() if saved.get(name) != value
+        ]
+        if differing:
+            raise ValueError(
+                f"checkpoint {self.path} was written by a fit with other {', '.join(differing)}; "
+                "delete it or use another file."
+            )
+        return state
 
     def restore(self, net):
         """Put a net that has begun its training where the file left it.
@@ -56,23 +105,12 @@ class FitCheckpoint(Callback):
         Raises
         ------
         ValueError
-            If the file is damaged or comes from a fit with other hyperparameters or data.
+            If the file is damaged, comes from a fit with other hyperparameters or data, or holds
+            more epochs than the net is to train.
         """
-        if not Path(self.path).exists():
+        state = self.load(net.device)
+        if state is None:
             return 0
-        try:
-            state = torch.load(self.path, map_location=net.device, weights_only=False)
-            origin = state["origin"]
-        except Exception as error:
-            raise ValueError(
-                f"checkpoint {self.path} cannot be read ({error}); delete it to start anew."
-            ) from error
-        differing = [name for name in self.origin if origin.get(name) != self.origin[name]]
-        if differing:
-            raise ValueError(
-                f"checkpoint {self.path} was written by a fit with other {', '.join(differing)}; "
-                "delete it or use another file."
-            )
         if len(state["history"]) > net.max_epochs:
             raise ValueError(
                 f"checkpoint {self.path} holds {len(state['history'])} epochs, more than "
@@ -92,11 +130,11 @@ class FitCheckpoint(Callback):
 
 
 def _state_of(callback):
-    state = callback.__getstate__() or {}
+    # Not by pickling, from which some callbacks keep back what resuming needs.
     return {
         name: value.state_dict() if _is_stateful(value) else value
-        for name, value in state.items()
-        if name.endswith("_")
+        for name, value in vars(callback).items()
+        if name.endswith("_") and not name.startswith("_")
     }
 
 

@@ -45,8 +45,8 @@ Terms
     paper."
 Citation
     P. Nectoux, R. Gouriveau, K. Medjaher, E. Ramasso, B. Morello, N. Zerhouni and C. Varnier,
-    "PRONOSTIA: An Experimental Platform for Bearings Accelerated Life Test", IEEE International
-    Conference on Prognostics and Health Management, Denver, 2012.
+    "PRONOSTIA: An experimental platform for bearings accelerated degradation tests", IEEE
+    International Conference on Prognostics and Health Management, Denver, 2012.
 Oddities
     - Time comes from the number of the window. The clock in the files is wrong for windows 2121
       and 2122 of Bearing1_1.
@@ -131,8 +131,8 @@ def load_femto(data_home=None, bearings=None, subset=None, *, allow_gaps=False, 
     References
     ----------
     .. [1] P. Nectoux, R. Gouriveau, K. Medjaher, E. Ramasso, B. Morello, N. Zerhouni and
-       C. Varnier, "PRONOSTIA: An Experimental Platform for Bearings Accelerated Life Test", IEEE
-       International Conference on Prognostics and Health Management, 2012.
+       C. Varnier, "PRONOSTIA: An experimental platform for bearings accelerated degradation
+       tests", IEEE International Conference on Prognostics and Health Management, 2012.
 
     Examples
     --------

@@ -2,11 +2,13 @@
 
 import copy
 import inspect
+import pickle
 
 import joblib
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
+from skorch.callbacks import Callback
 
 from .._checks import check_integer, check_number, check_option
 from .._lr_range import lr_range_curve, steepest_lr
@@ -112,53 +114,86 @@ class NetEstimator(BaseEstimator):
         return self._fit(X, y, epochs=1, fresh=not hasattr(self, "net_"))
 
     def _fit(self, X, y, *, epochs, fresh):
-        self._check_params()
-        X, y = self._check_fit(X, y, reset=fresh)
-        n_done = 0 if fresh else len(self.net_.history)
-        with forked_generator(draw_seed(self.random_state), n_done):
-            train, valid = self._split(X, y)
-            if fresh:
-                self._learn(X, y)
-            data_train = self._data(*train)
-            data_valid = None if valid is None else self._data(*valid)
-            if fresh:
-                self.net_ = self._build_net(data_train, X, y)
-            self.net_.max_epochs = n_done + epochs
-            checkpoint = dict(self.net_.callbacks_).get("fit_checkpoint") if fresh else None
-            self.net_.train(data_train, data_valid, epochs, checkpoint=checkpoint)
-        self._set_fitted()
+        before = dict(vars(self))
+        if not fresh:
+            before["net_"] = copy.deepcopy(self.net_)
+            before["history_"] = before["net_"].history
+        try:
+            self._train(X, y, epochs=epochs, fresh=fresh)
+        except BaseException:
+            # A fit that fails or is interrupted leaves what was fitted as it was.
+            vars(self).clear()
+            vars(self).update(before)
+            raise
         return self
 
+    def _train(self, X, y, *, epochs, fresh):
+        self._check_params()
+        if self.checkpoint is not None and (self.warm_start or epochs != self.max_epochs):
+            raise ValueError(
+                "checkpoint resumes an interrupted fit; set checkpoint=None for partial_fit and "
+                "warm_start=True."
+            )
+        X, y = self._check_fit(X, y, reset=fresh)
+        checkpoint = None if self.checkpoint is None else self._fit_checkpoint(X, y)
+        if fresh:
+            self._seed = checkpoint.seed if checkpoint else draw_seed(self.random_state)
+            self._learn(X, y)
+        n_done = 0 if fresh else len(self.net_.history)
+        # The split has a generator of its own, so that rows held out stay so when training goes on.
+        with forked_generator(self._seed, 0, 1):
+            train, valid = self._split(X, y)
+        data_train = self._data(*train)
+        data_valid = None if valid is None else self._data(*valid)
+        with forked_generator(self._seed, n_done):
+            if fresh:
+                self.net_ = self._build_net(data_train, checkpoint)
+            self.net_.max_epochs = n_done + epochs
+            self.net_.train(data_train, data_valid, epochs, checkpoint=checkpoint)
+        self._set_fitted()
+
     def _check_params(self):
-        if not isinstance(self.callbacks, list | tuple | None):
-            raise TypeError(f"callbacks={self.callbacks!r} must be a list of callbacks or None.")
         check_integer("max_epochs", self.max_epochs)
         check_integer("batch_size", self.batch_size)
-        if self.lr != "auto":
+        if isinstance(self.lr, str):
+            check_option("lr", self.lr, ("auto", "a number"))
+        else:
             check_number("lr", self.lr, above=0)
         check_number("weight_decay", self.weight_decay, minimum=0)
         check_option("amp", self.amp, (None, "bf16", "fp16"))
-        if self.amp == "fp16" and resolve_device(self.device) == "cpu":
+        if self.amp == "fp16" and torch.device(resolve_device(self.device)).type == "cpu":
             raise ValueError("amp='fp16' needs a GPU; use amp='bf16' on a CPU.")
         if not isinstance(self.optimizer, type):
             check_option("optimizer", self.optimizer, tuple(OPTIMIZERS))
+        if not isinstance(self.net_params, dict | None):
+            raise TypeError(f"net_params={self.net_params!r} must be a dict or None.")
         check_integer("n_iter_no_change", self.n_iter_no_change)
+        self._check_callbacks()
         if self.validation_fraction is not None:
             check_number("validation_fraction", self.validation_fraction, above=0, below=1)
-            return
-        if self.early_stopping:
+        elif self.early_stopping:
             raise ValueError(
                 "early_stopping=True needs validation data; set validation_fraction=0.2."
             )
+
+    def _check_callbacks(self):
+        if not isinstance(self.callbacks, list | tuple | None):
+            raise TypeError(f"callbacks={self.callbacks!r} must be a list of callbacks or None.")
         for _, callback in named_callbacks(self.callbacks):
+            if not isinstance(callback, Callback):
+                raise TypeError(
+                    f"callbacks holds {callback!r}; give instances of skorch callbacks or pairs "
+                    "(name, callback)."
+                )
             monitor = getattr(callback, "monitor", None)
-            if isinstance(monitor, str) and monitor.startswith("valid"):
+            is_valid = isinstance(monitor, str) and monitor.startswith("valid")
+            if is_valid and self.validation_fraction is None:
                 raise ValueError(
                     f"{type(callback).__name__}(monitor={monitor!r}) needs validation data; "
                     f"set validation_fraction=0.2 or monitor='train_{monitor.split('_', 1)[-1]}'."
                 )
 
-    def _build_net(self, data_train, X, y):
+    def _build_net(self, data_train, checkpoint):
         optimizer = OPTIMIZERS.get(self.optimizer, self.optimizer)
         module, module_params = self._module()
         params = {f"module__{name}": value for name, value in module_params.items()}
@@ -174,7 +209,7 @@ class NetEstimator(BaseEstimator):
                 "shuffle": self.shuffle,
                 "amp": self.amp,
                 "device": resolve_device(self.device),
-                "callbacks": self._callbacks(X, y),
+                "callbacks": self._callbacks(checkpoint),
                 "verbose": 0,
                 **params,
                 **(self.net_params or {}),
@@ -190,7 +225,7 @@ class NetEstimator(BaseEstimator):
             print(f"{type(self).__name__} trains on {net.device}")
         return net
 
-    def _callbacks(self, X, y):
+    def _callbacks(self, checkpoint):
         """Return the callbacks of a fit; best weights and checkpoint see what the others did."""
         callbacks = [*self._own_callbacks(), *clone(named_callbacks(self.callbacks), safe=False)]
         if self.validation_fraction is not None:
@@ -198,15 +233,29 @@ class NetEstimator(BaseEstimator):
             callbacks.append(("best_weights", BestWeights(patience=patience)))
         if self.verbose:
             callbacks.append(("progress_bar", ProgressBar(type(self).__name__)))
-        if self.checkpoint is not None:
+        if checkpoint is not None:
+            callbacks.append(("fit_checkpoint", checkpoint))
+        return callbacks
+
+    def _fit_checkpoint(self, X, y):
+        """Return the callback that writes the checkpoint, with the seed of the file if any."""
+        values = {**self.get_params(deep=False), "data": (X, y)}
+        try:
             origin = {
                 name: joblib.hash(value)
-                for name, value in self.get_params(deep=False).items()
+                for name, value in values.items()
                 if name not in FREE_TO_CHANGE
             }
-            origin["data"] = joblib.hash((X, y))
-            callbacks.append(("fit_checkpoint", FitCheckpoint(self.checkpoint, origin=origin)))
-        return callbacks
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise ValueError(
+                f"checkpoint needs hyperparameters that pickle ({error}); replace lambdas by "
+                "functions of a module."
+            ) from error
+        checkpoint = FitCheckpoint(self.checkpoint, origin=origin).initialize()
+        saved = checkpoint.load()
+        is_new = saved is None or self.random_state is not None
+        checkpoint.seed = draw_seed(self.random_state) if is_new else saved["seed"]
+        return checkpoint
 
     def _own_callbacks(self):
         return []
@@ -219,8 +268,9 @@ class NetEstimator(BaseEstimator):
         self.n_iter_ = len(self.history_)
         best = dict(self.net_.callbacks_).get("best_weights")
         self.best_epoch_ = best.best_epoch_ if best else self.n_iter_
-        loss = self.history_[-1, "train_loss"]
-        if self.best_epoch_ == 0 or (best is None and not np.isfinite(loss)):
+        # A callback that stops within the first epoch leaves it without a loss.
+        loss = self.history_[-1].get("train_loss", 0.0)
+        if not np.isfinite(loss) and (best is None or best.best_epoch_ == 0):
             raise ValueError(
                 f"training diverged: the loss is {loss} after {self.n_iter_} epochs; "
                 f"use a smaller lr than {self.lr}."

@@ -1,3 +1,5 @@
+from numbers import Integral
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -44,7 +46,7 @@ class CnnLstm(nn.Module):
     References
     ----------
     .. [1] R. Cosin, L. S. F. Ribeiro and K. Castelo Branco, "Bearing failure prognostics using
-       recurrent neural networks: a spectral data based architecture".
+       recurrent neural networks: a spectral data based architecture", SIBGRAPI 2023.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class CnnLstm(nn.Module):
         if not is_spectrogram:
             n_conv_layers = 0
         _check_options(window_shape, padding)
+        _check_units(n_filters=n_filters, dense_units=dense_units)
         _check_layers(n_conv_layers, n_filters, kernel_sizes, strides, pool_size)
         self.register_buffer("mean", torch.zeros(window_shape[0], *[1] * is_spectrogram))
         self.register_buffer("scale", torch.ones(window_shape[0], *[1] * is_spectrogram))
@@ -95,20 +98,22 @@ class CnnLstm(nn.Module):
         self.head = nn.Sequential(*head, nn.Linear((lstm_units, *dense_units)[-1], 1))
 
     def encode(self, windows):
-        """Map windows (n_windows, *window_shape) to features (n_windows, n_features)."""
+        """Map windows (n_windows, ...) to features (n_windows, n_features)."""
         windows = (windows.to(self.scale.dtype) - self.mean) / self.scale
         return self.encoder(windows.unsqueeze(1))
 
     def decode(self, features):
         """Map features (n_sequences, n_steps, n_features) to targets (n_sequences,)."""
         _, (state, _) = self.lstm(features)
-        return self.head(self.dropout(state[-1])).squeeze(-1)
+        # The output stays in full precision under autocast: bfloat16 has 8 bits, too few for a RUL.
+        with torch.autocast(state.device.type, enabled=False):
+            return self.head(self.dropout(state[-1].to(self.scale.dtype))).squeeze(-1)
 
     def forward(self, X, index=None):
         """Map sequences to targets of shape (n_sequences,).
 
-        ``X`` is (n_sequences, n_steps, *window_shape), or, with an ``index`` of shape
-        (n_sequences, n_steps) into them, distinct windows (n_windows, *window_shape).
+        ``X`` is (n_sequences, n_steps, ...), or, with an ``index`` of shape
+        (n_sequences, n_steps) into them, distinct windows (n_windows, ...).
         """
         if index is None:
             return self.decode(self.encode(X.flatten(0, 1)).unflatten(0, X.shape[:2]))
@@ -126,7 +131,18 @@ def _check_options(window_shape, padding):
         raise ValueError(f"padding={padding!r} is not one of 'valid', 'same'.")
 
 
+def _check_units(**units):
+    for name, sizes in units.items():
+        if not hasattr(sizes, "__len__") or not all(
+            isinstance(size, Integral) and size >= 1 for size in sizes
+        ):
+            raise ValueError(f"{name}={sizes!r} must hold integers of at least 1, one per layer.")
+
+
 def _check_layers(n_conv_layers, n_filters, kernel_sizes, strides, pool_size):
+    for name, pairs in (("kernel_sizes", kernel_sizes), ("strides", strides)):
+        if not hasattr(pairs, "__len__"):
+            raise ValueError(f"{name}={pairs!r} must hold a pair of integers per layer.")
     n_given = min(len(n_filters), len(kernel_sizes), len(strides))
     if n_conv_layers > n_given:
         raise ValueError(
@@ -137,7 +153,7 @@ def _check_layers(n_conv_layers, n_filters, kernel_sizes, strides, pool_size):
     for i, pairs in enumerate(zip(kernel_sizes, strides, pools, strict=False)):
         for name, pair in zip(("kernel", "stride", "pool"), pairs, strict=True):
             sizes = tuple(pair) if hasattr(pair, "__len__") else (pair,)
-            if len(sizes) != 2 or min(sizes) < 1:
+            if len(sizes) != 2 or not all(isinstance(n, Integral) and n >= 1 for n in sizes):
                 raise ValueError(
                     f"the {name} of convolutional layer {i + 1} is {pair}; "
                     "give two integers of at least 1, along frequency and segments."

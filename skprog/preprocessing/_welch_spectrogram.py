@@ -1,5 +1,6 @@
 """Power spectral density of windows over their segments."""
 
+import warnings
 from math import gcd
 
 import numpy as np
@@ -126,6 +127,11 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
             unequal length, empty, complex, or hold NaN or infinity.
         TypeError
             If ``X`` is sparse or a parameter has the wrong type.
+
+        Warns
+        -----
+        UserWarning
+            If there are more channels than timepoints.
         """
         check_number("fs", self.fs, above=0)
         check_integer("nperseg", self.nperseg, minimum=2)
@@ -139,6 +145,13 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         n_timepoints = X.shape[-1]
         if n_timepoints < self.nperseg:
             raise ValueError(_too_short(self.nperseg, X.shape))
+        if len(X.shape) > 2 and X.shape[-2] > n_timepoints:
+            warnings.warn(
+                f"X has more channels ({X.shape[-2]}) than timepoints ({n_timepoints}); if they "
+                "are swapped, pass X.swapaxes(-1, -2).",
+                UserWarning,
+                stacklevel=2,
+            )
         frequencies = np.arange(self.nperseg // 2 + 1) * self.fs / self.nperseg
         starts = np.arange(0, n_timepoints - self.nperseg + 1, self.hop)
         self.n_timepoints_in_ = n_timepoints
@@ -236,7 +249,8 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         if self.nperseg % 2 == 0 and P.shape[-1] > self.nperseg // 2:
             P[..., -1] /= 2
         stored = self.dtype if self.output == "density" else "float32"
-        if P.max() > np.finfo(stored).max:
+        # NaN is overflow, too: of the transform itself.
+        if not P.max() <= np.finfo(stored).max:
             raise ValueError(
                 f"density {P.max():.3g} exceeds {np.finfo(stored).max:.6g}, the largest {stored}; "
                 'use output="log" or dtype="float32", or scale the windows down.'

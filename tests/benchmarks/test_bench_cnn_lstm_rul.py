@@ -36,7 +36,7 @@ def test_predict_is_12_times_as_fast_as_on_the_stacked_array(benchmark):
     ratio, interval = paired_ratio(lambda: model.predict(stacked), lambda: model.predict(X))
     benchmark.extra_info.update(ratio=ratio, interval=interval)
     benchmark.pedantic(model.predict, args=(X,), rounds=3)
-    assert interval[1] >= 12
+    assert ratio >= 12
 
 
 def test_training_epoch_is_6_times_as_fast_as_on_the_stacked_array(benchmark):
@@ -49,7 +49,7 @@ def test_training_epoch_is_6_times_as_fast_as_on_the_stacked_array(benchmark):
     )
     benchmark.extra_info.update(ratio=ratio, interval=interval)
     benchmark.pedantic(fast.partial_fit, args=(X, y), rounds=3)
-    assert interval[1] >= 6
+    assert ratio >= 6
 
 
 PEAK_MEMORY = """

@@ -24,4 +24,4 @@ def test_import_takes_at_most_0_3_s_over_its_foundations(benchmark):
     seconds = sorted(measure() for _ in range(15))
     benchmark.extra_info.update(median=np.median(seconds), interval=(seconds[3], seconds[11]))
     benchmark.pedantic(measure, rounds=1)
-    assert seconds[3] <= 0.3
+    assert np.median(seconds) <= 0.3
