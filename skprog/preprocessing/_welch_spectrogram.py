@@ -5,7 +5,6 @@ from math import gcd
 
 import numpy as np
 import torch
-from scipy.signal import get_window
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -187,6 +186,9 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
 
     def _taper(self):
         """Return the taper, scaled so that squared spectra are one-sided densities."""
+        # Here, because it takes longer to import than all of skprog.
+        from scipy.signal import get_window
+
         if isinstance(self.window, np.ndarray):
             taper = self.window.astype(np.float64)
             if taper.shape != (self.nperseg,):
