@@ -46,6 +46,7 @@ PAPER_ERRORS = {
     "ABC": (3, 36, 1, -9, 7),
 }
 # Table III, the mean over all five test bearings: it cannot be restricted.
+ERROR = "mean |error| where replaced (% of MEL)"
 PAPER_SCORES = {"A": 0.24, "B": 0.23, "C": 0.23, "AB": 0.23, "AC": 0.25, "BC": 0.32, "ABC": 0.25}
 
 
@@ -80,7 +81,10 @@ def fit_and_predict(model, seed, X_train, y_train, X_test, *, epochs, work):
 
 
 def loss(model, rul_channels, y, max_life):
-    """Return the mean squared error of the model's target over rows and channels."""
+    """Return the mean squared error of the model's target over rows and channels.
+
+    It is that of the predictions, which lie within the target's range.
+    """
     if model == "B":
         return np.mean(((rul_channels - y) / max_life) ** 2)
     index = RULIndex(max_life=max_life).fit(y)
@@ -97,7 +101,7 @@ def row(name, seed, y_pred, X, y, max_life, test):
         "seed": seed,
         **{run: "failed" if failed[run] else f"{errors[run]:+.0f}" for run in test},
         "failures": int(result.failed_in_service.sum()),
-        "mean |error| (%)": result.mean_abs_error,
+        ERROR: result.mean_abs_error,
         "cost": maintenance_cost(y, y_pred, runs=X.runs, max_life=max_life),
         "life score": phm2012_score(y, y_pred, runs=X.runs),
         "MAE (s)": np.mean(
@@ -108,7 +112,7 @@ def row(name, seed, y_pred, X, y, max_life, test):
 
 def summary(rows):
     """Return the mean over seeds of each row's measures, with the lowest and the highest."""
-    measures = ["failures", "mean |error| (%)", "cost", "life score", "MAE (s)"]
+    measures = ["failures", ERROR, "cost", "life score", "MAE (s)"]
     groups = rows.groupby("model", sort=False)[measures]
     mean, low, high = groups.mean(), groups.min(), groups.max()
     table = mean.copy().astype(object)
@@ -177,7 +181,8 @@ def main():
                 "seed": "",
                 **{run: f"{error:+d}" for run, error in zip(split.test, errors, strict=True)},
                 "failures": 0,
-                "mean |error| (%)": np.mean(np.abs(errors)),
+                "cost": np.mean([e if e >= 0 else -4 * e for e in errors]) / 100,
+                ERROR: np.mean(np.abs(errors)),
                 "life score": PAPER_SCORES[name],
             }
         )

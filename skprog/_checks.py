@@ -13,11 +13,12 @@ FLOATS = (np.float32, np.float16)
 
 
 def check_integer(name, value, *, minimum=1):
-    """Refuse anything but an integer of at least ``minimum``."""
+    """Return an integer of at least ``minimum`` as an int, refusing anything else."""
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise TypeError(f"{name}={value!r} must be an integer.")
     if value < minimum:
         raise ValueError(f"{name}={value} must be at least {minimum}.")
+    return int(value)
 
 
 def check_number(name, value, *, minimum=None, maximum=None, above=None, below=None):
@@ -41,6 +42,7 @@ def check_number(name, value, *, minimum=None, maximum=None, above=None, below=N
 def check_option(name, value, options):
     """Refuse a value that is not one of the options."""
     if value not in options:
+        value = str(value) if isinstance(value, str) else value
         raise ValueError(f"{name}={value!r} is not one of {', '.join(map(repr, options))}.")
 
 
@@ -64,15 +66,36 @@ def finite_rows(X):
 
 def refuse_row(values, row, name="X"):
     """Raise for the first row that is not finite."""
-    what = "NaN" if np.isnan(values).any() else f"infinity or a value too large for {values.dtype}"
+    if np.isnan(values).any():
+        what = "NaN ("
+    elif values.dtype == np.float64:
+        what = "infinity ("
+    else:
+        largest = np.finfo(values.dtype).max
+        what = f"infinity or a value too large for {values.dtype} (above {largest:.2g}; "
     raise ValueError(
-        f"Input {name} contains {what} (NaN or inf; first in row {row}); "
-        "drop or repair such rows first."
+        f"Input {name} contains {what}first in row {row}); drop or repair such rows first."
     )
+
+
+def check_plain(name, values):
+    """Refuse what would turn into plain numbers without notice: masked values and dates."""
+    parts = values if isinstance(values, list | tuple) else [values]
+    if any(map(np.ma.is_masked, parts)):
+        raise ValueError(f"{name} has masked values; fill them or drop their rows first.")
+    while isinstance(values, list | tuple) and len(values):
+        values = values[0]
+    try:
+        dtype = np.asarray(values).dtype
+        if dtype.kind in "mM":
+            raise TypeError(f"dtype {dtype}")
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"{name} must be real numbers; convert it first ({error}).") from None
 
 
 def as_numbers(name, values):
     """Return real numbers as a float64 array, refusing text, dates and complex numbers."""
+    check_plain(name, values)
     try:
         values = np.asarray(values)
         if values.dtype.kind not in "fiubO":
@@ -84,6 +107,12 @@ def as_numbers(name, values):
 
 def check_runs(runs, n_windows):
     """Return run ids as an array of shape (n_windows,), refusing interleaved runs."""
+    if runs is None:
+        raise ValueError("runs is None; give one id per window.")
+    if np.ma.is_masked(runs):
+        raise ValueError("runs has masked ids; fill them or drop their windows first.")
+    # Text beside numbers turns them into text.
+    is_mixed = isinstance(runs, list | tuple) and len({isinstance(run, str) for run in runs}) > 1
     runs = np.asarray(runs)
     if runs.shape != (n_windows,):
         raise ValueError(
@@ -92,7 +121,7 @@ def check_runs(runs, n_windows):
         )
     try:
         # NaN and NaT differ from themselves.
-        is_missing = (runs != runs).any() or None in runs.tolist()
+        is_missing = is_mixed or (runs != runs).any() or None in runs.tolist()
         starts = runs[np.r_[True, runs[1:] != runs[:-1]][:n_windows]]
         ids, counts = np.unique(starts, return_counts=True)
     except TypeError:
@@ -137,6 +166,7 @@ def check_rows(estimator, X, *, reset):
             estimator.n_features_in_ = X.shape[1]
             vars(estimator).pop("feature_names_in_", None)
     else:
+        check_plain("X", X)
         with np.errstate(over="ignore"):
             X = validate_data(
                 estimator, X, reset=reset, dtype=FLOATS, allow_nd=True, ensure_all_finite=False
@@ -168,9 +198,13 @@ def check_rul(y, n_rows):
     """Return RUL in s as float64 of shape (n_rows,), refusing negative values."""
     if y is None:
         raise ValueError("fit requires y to be passed, but the target y is None.")
+    check_plain("y", y)
     y = as_numbers("y", column_or_1d(y, warn=True))
     if len(y) != n_rows:
-        raise ValueError(f"y has {len(y)} values but X has {n_rows} rows; give one RUL per row.")
+        raise ValueError(
+            f"y has {len(y)} values but X has {n_rows} rows; give one RUL per row, which for "
+            "RunSequences is y = rul[X.ends]."
+        )
     check_finite(y, "y")
     if y.min() < 0:
         raise ValueError(

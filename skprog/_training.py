@@ -4,6 +4,8 @@ Knows torch and skorch only.
 """
 
 import contextlib
+import threading
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -11,6 +13,7 @@ from skorch import NeuralNet
 
 __all__ = ["ArrayData", "SequenceData", "TrainingNet", "forked_generator", "resolve_device"]
 
+_one_at_a_time = threading.RLock()
 AMP_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -45,11 +48,11 @@ class TrainingNet(NeuralNet):
 
     def train(self, data_train, data_valid, epochs, *, checkpoint=None):
         """Train for some epochs, fewer where a callback stops or a checkpoint has some."""
-        self.notify("on_train_begin", X=data_train, y=None)
         try:
-            if checkpoint is not None:
-                epochs -= checkpoint.restore(self)
             with contextlib.suppress(_TrainingStopped):
+                self.notify("on_train_begin", X=data_train, y=None)
+                if checkpoint is not None:
+                    epochs -= checkpoint.restore(self)
                 self.fit_loop((data_train, data_valid), epochs=epochs)
         finally:
             self.notify("on_train_end", X=data_train, y=None)
@@ -233,7 +236,7 @@ class SequenceData:
 
 def n_batches(n_rows, batch_size):
     """Return how many batches of at most ``batch_size`` rows are needed."""
-    return -(-n_rows // batch_size)
+    return -(-int(n_rows) // int(batch_size))
 
 
 def predict_sequences(net, data, *, batch_size=512):
@@ -278,10 +281,11 @@ def resolve_device(device):
     """Return the torch device of a name, where "auto" takes CUDA, then MPS, then the CPU."""
     if device != "auto":
         try:
+            torch.empty(0, device=device)
             return str(torch.device(device))
-        except (RuntimeError, TypeError) as error:
+        except (AssertionError, RuntimeError, TypeError) as error:
             raise ValueError(
-                f"device={device!r} is unknown to torch ({error}); use 'auto', 'cpu' or 'cuda'."
+                f"device={device!r} is not to be had here ({error}); use 'auto' or 'cpu'."
             ) from None
     if torch.cuda.is_available():
         return "cuda"
@@ -292,15 +296,24 @@ def resolve_device(device):
 def forked_generator(*seeds):
     """Seed torch's generators inside a with-block and give them back as they were."""
     seed = int(np.random.SeedSequence(seeds).generate_state(1)[0])
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    # Threads share torch's generators: fits side by side in one process take turns.
+    with _one_at_a_time, torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         yield
 
 
 def draw_seed(random_state):
-    """Return an integer from an int, None or a RandomState, leaving the global one untouched."""
+    """Return a seed from an int, None or a generator, leaving the global one untouched."""
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0])
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(np.iinfo(np.int32).max))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(np.iinfo(np.int32).max))
+    is_bool = isinstance(random_state, bool)
+    if is_bool or not isinstance(random_state, Integral) or random_state < 0:
+        raise ValueError(
+            f"random_state={random_state!r} is no seed; use an integer of at least 0, a "
+            "RandomState, a Generator or None."
+        )
     return int(random_state)

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.signal import lfilter
 from sklearn.base import BaseEstimator
 
-from ._checks import check_finite, check_number, check_runs
+from ._checks import as_numbers, check_finite, check_number, check_runs
 
 __all__ = ["MaintenanceRule", "ema", "replacement_time"]
 
@@ -36,8 +36,8 @@ def ema(rul, runs=None, *, span=30):
     Raises
     ------
     ValueError
-        If ``rul`` is empty or not finite, ``runs`` has another length or is interleaved, or
-        ``span`` is below 1.
+        If ``rul`` is empty, not finite or no real number, ``runs`` has another length or is
+        interleaved, or ``span`` is below 1.
 
     Examples
     --------
@@ -47,13 +47,15 @@ def ema(rul, runs=None, *, span=30):
     """
     check_number("span", span, minimum=1)
     rul, runs = _check_rul(rul, runs)
-    alpha = 2 / (span + 1)
+    alpha = 2 / (float(span) + 1)
+    # Half of it, whose differences cannot overflow.
+    rul = rul / 2
     smoothed = np.empty_like(rul)
     for start, stop in run_bounds(runs):
         first = rul[..., start : start + 1]
         # Taken from the first value, so that a constant stays what it is to the last bit.
         change = lfilter([alpha], [1, alpha - 1], rul[..., start:stop] - first)
-        smoothed[..., start:stop] = first + change
+        smoothed[..., start:stop] = 2 * (first + change)
     return smoothed
 
 
@@ -67,7 +69,7 @@ def replacement_time(rul, runs, time, *, max_life, threshold=0.1, span=30):
     runs : array-like of shape (n_windows,) or None
         Run of each window. None reads all windows as one run.
     time : array-like of shape (n_windows,)
-        Time of each window in s.
+        Time of each window in s, which does not fall within a run.
     max_life : float
         Maximum expected life in s, learnt from training runs.
     threshold : float, default=0.1
@@ -84,8 +86,8 @@ def replacement_time(rul, runs, time, *, max_life, threshold=0.1, span=30):
     Raises
     ------
     ValueError
-        If the arrays differ in length, are empty or not finite, runs are interleaved, or
-        ``max_life``, ``threshold`` or ``span`` is out of range.
+        If the arrays differ in length, are empty or not finite, runs are interleaved, ``time``
+        falls within a run, or ``max_life``, ``threshold`` or ``span`` is out of range.
 
     Examples
     --------
@@ -95,14 +97,7 @@ def replacement_time(rul, runs, time, *, max_life, threshold=0.1, span=30):
     array([10., nan])
     """
     rows = replacement_rows(rul, runs, max_life=max_life, threshold=threshold, span=span)
-    time = np.asarray(time, dtype=float)
-    n_windows = np.shape(rul)[-1]
-    if time.shape != (n_windows,):
-        raise ValueError(
-            f"time has shape {time.shape} but there are {n_windows} windows; "
-            "give one time in s per window."
-        )
-    check_finite(time, "time")
+    time = check_time(time, all_one_run(runs, len(rul)))
     return np.where(rows < 0, np.nan, time[rows])
 
 
@@ -159,7 +154,7 @@ class MaintenanceRule(BaseEstimator):
         """
         rows = self._rows(rul, runs, self.max_life)
         replace = np.zeros(len(rul), dtype=bool)
-        for row, (_, stop) in zip(rows, run_bounds(_check_rul(rul, runs)[1]), strict=True):
+        for row, (_, stop) in zip(rows, run_bounds(all_one_run(runs, len(rul))), strict=True):
             if row >= 0:
                 replace[row:stop] = True
         return replace
@@ -213,11 +208,12 @@ class MaintenanceRule(BaseEstimator):
         if getattr(X, "time", None) is None:
             raise ValueError("X has no time; pass time= to RunSequences.from_runs.")
         _check_max_life_given(max_life)
+        runs = np.asarray(X.runs)
         times = replacement_time(
-            rul, X.runs, X.time, max_life=max_life, threshold=self.threshold, span=self.span
+            rul, runs, X.time, max_life=max_life, threshold=self.threshold, span=self.span
         )
-        starts = [start for start, _ in run_bounds(X.runs)]
-        return dict(zip(X.runs[starts].tolist(), times.tolist(), strict=True))
+        starts = [start for start, _ in run_bounds(runs)]
+        return dict(zip(runs[starts].tolist(), times.tolist(), strict=True))
 
     def _rows(self, rul, runs, max_life):
         _check_max_life_given(max_life)
@@ -230,6 +226,34 @@ def run_bounds(runs):
     """Return (start, stop) of each run, in order of appearance."""
     starts = np.flatnonzero(np.r_[True, runs[1:] != runs[:-1]])
     return list(zip(starts, np.r_[starts[1:], len(runs)], strict=True))
+
+
+def all_one_run(runs, n_windows):
+    """Return checked run ids, (n_windows,); None makes all windows one run."""
+    return np.zeros(n_windows, dtype=int) if runs is None else check_runs(runs, n_windows)
+
+
+def check_time(time, runs):
+    """Return time in s as float64, (n_windows,), refusing a time that falls within a run."""
+    time = as_numbers("time", time)
+    if time.shape != (len(runs),):
+        raise ValueError(
+            f"time has shape {time.shape} but there are {len(runs)} windows; "
+            "give one time in s per window."
+        )
+    check_finite(time, "time")
+    check_order("time", time, runs, "falls")
+    return time
+
+
+def check_order(name, values, runs, wrong):
+    """Refuse values that change the wrong way, "falls" or "rises", within a run."""
+    before, after = values[:-1], values[1:]
+    found = (runs[1:] == runs[:-1]) & (after < before if wrong == "falls" else after > before)
+    if found.any():
+        raise ValueError(
+            f"{name} {wrong} within run {runs[found.argmax()]}; sort rows by run, then by time."
+        )
 
 
 def replacement_rows(rul, runs, *, max_life, threshold, span):
@@ -261,7 +285,10 @@ def find_max_life(estimator, max_life=None):
 def _search_max_life(estimator):
     if hasattr(estimator, "max_life_"):
         return estimator.max_life_
-    inner = [getattr(estimator, name, None) for name in ("best_estimator_", "regressor_")]
+    if hasattr(estimator, "transformer_"):
+        # What a TransformedTargetRegressor holds has learnt from transformed RUL, not from s.
+        return getattr(estimator.transformer_, "max_life_", None)
+    inner = [getattr(estimator, "best_estimator_", None)]
     if hasattr(estimator, "steps"):
         inner.append(estimator.steps[-1][1])
     group = getattr(estimator, "estimators_", [])
@@ -279,10 +306,8 @@ def _check_max_life_given(max_life):
 
 
 def _check_rul(rul, runs):
-    rul = np.asarray(rul, dtype=float)
+    rul = as_numbers("rul", rul)
     if rul.ndim == 0 or rul.size == 0:
         raise ValueError(f"rul of shape {rul.shape} holds none; at least 1 window is required.")
     check_finite(rul, "rul")
-    n_windows = rul.shape[-1]
-    runs = np.zeros(n_windows, dtype=int) if runs is None else check_runs(runs, n_windows)
-    return rul, runs
+    return rul, all_one_run(runs, rul.shape[-1])

@@ -7,8 +7,8 @@ settings than the default go in by ``functools.partial``.
 import numpy as np
 from sklearn.utils import Bunch
 
-from ._checks import check_finite, check_number, check_option, check_runs
-from .decision import find_max_life, replacement_rows, run_bounds
+from ._checks import as_numbers, check_finite, check_number, check_option, check_runs
+from .decision import all_one_run, check_order, find_max_life, replacement_rows, run_bounds
 
 __all__ = [
     "maintenance_cost",
@@ -69,12 +69,12 @@ def phm2012_score(y_true, y_pred, *, runs=None, protocol="life"):
     (0.25, 0.5)
     """
     check_option("protocol", protocol, ("life", "truncation"))
-    y_true, y_pred = _check_rul_pair(y_true, y_pred)
+    y_true, y_pred = check_rul_pair(y_true, y_pred)
     if protocol == "truncation":
         if runs is not None:
             _check_one_window_per_run(check_runs(runs, len(y_true)))
         return float(_phm2012(y_true, y_pred).mean())
-    runs = _check_runs(runs, len(y_true))
+    runs = all_one_run(runs, len(y_true))
     alive = y_true > 0
     if not alive.any():
         raise ValueError("no window has RUL > 0, so nothing is left to score; add earlier windows.")
@@ -122,7 +122,7 @@ def relative_change_difference(y_true, y_pred, *, runs=None):
     >>> relative_change_difference([100.0, 100.0, 0.0], [50.0, 200.0, 0.0])
     array([-0.5,  0.5,  0. ])
     """
-    y_true, y_pred = _check_rul_pair(y_true, y_pred)
+    y_true, y_pred = check_rul_pair(y_true, y_pred)
     scale = np.maximum(np.abs(y_true), np.abs(y_pred))
     scale[scale == 0] = 1
     # Divided first: a difference of two huge numbers may overflow.
@@ -138,12 +138,13 @@ def replacement_error(y_true, y_pred, *, runs=None, max_life, threshold=0.1, spa
 
     A run is replaced at its first window with smoothed predicted RUL <= ``threshold * max_life``.
     The error is the true RUL there less ``threshold * max_life``, in percent of ``max_life``:
-    positive is premature, negative late.
+    positive is premature, negative late. A run whose last true RUL is above 0 is cut before its
+    failure: without an alarm it neither has an error nor counts as a failure.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_windows,)
-        True and predicted RUL in s, in time order within a run, up to its failure.
+        True and predicted RUL in s, in time order within a run, best up to its failure.
     runs : array-like of shape (n_windows,), default=None
         Run of each window. None reads all windows as one run.
     max_life : float
@@ -161,11 +162,13 @@ def replacement_error(y_true, y_pred, *, runs=None, max_life, threshold=0.1, spa
         runs : ndarray of shape (n_runs,)
             Run ids.
         error : ndarray of shape (n_runs,)
-            Error in percent of ``max_life``; ``-100 * threshold`` for a failure in service, NaN
-            where it is undefined: the largest true RUL of the run is below the threshold.
+            Error in percent of ``max_life``; ``-100 * threshold`` for a failure in service. NaN
+            where it is undefined: the largest true RUL of the run is below the threshold, or the
+            run is cut before its failure and has no alarm.
         failed_in_service : ndarray of shape (n_runs,), bool
-            Whether the run fails before it is replaced: no window with RUL > 0 is at the
-            threshold. Never replacing at all has a small mean error; count these apart.
+            Whether the run fails before it is replaced: it ends at RUL 0 and no window with
+            RUL > 0 is at the threshold. Never replacing at all has a small mean error; count
+            these apart.
         mean_abs_error : float
             Mean of ``|error|`` over runs with an error that did not fail in service, in percent of
             ``max_life``; NaN if there are none.
@@ -176,8 +179,9 @@ def replacement_error(y_true, y_pred, *, runs=None, max_life, threshold=0.1, spa
     Raises
     ------
     ValueError
-        If the arrays are empty, not finite or of unequal length, ``y_true`` is negative, runs are
-        interleaved, or ``max_life``, ``threshold`` or ``span`` is out of range.
+        If the arrays are empty, not finite or of unequal length, ``y_true`` is negative or rises
+        within a run, runs are interleaved, or ``max_life``, ``threshold`` or ``span`` is out of
+        range.
 
     References
     ----------
@@ -198,18 +202,20 @@ def replacement_error(y_true, y_pred, *, runs=None, max_life, threshold=0.1, spa
     >>> result.mean_abs_error
     10.0
     """
-    y_true, y_pred = _check_rul_pair(y_true, y_pred)
-    runs = _check_runs(runs, len(y_true))
+    y_true, y_pred = check_rul_pair(y_true, y_pred)
+    runs = all_one_run(runs, len(y_true))
+    check_order("y_true", y_true, runs, "rises")
     rows = replacement_rows(y_pred, runs, max_life=max_life, threshold=threshold, span=span)
-    bounds = run_bounds(runs)
+    starts, stops = np.transpose(run_bounds(runs))
     limit = threshold * max_life
-    left = np.where(rows < 0, 0.0, y_true[rows])
-    error = 100 * (left - limit) / max_life
-    error[[y_true[start:stop].max() < limit for start, stop in bounds]] = np.nan
+    left = y_true[np.where(rows < 0, stops - 1, rows)]
     failed = left == 0
+    error = 100 * (left - limit) / max_life
+    is_cut = (rows < 0) & ~failed
+    error[(y_true[starts] < limit) | is_cut] = np.nan
     defined = ~np.isnan(error)
     return Bunch(
-        runs=runs[[start for start, _ in bounds]],
+        runs=runs[starts],
         error=error,
         failed_in_service=failed,
         mean_abs_error=_mean(np.abs(error[defined & ~failed])),
@@ -227,14 +233,8 @@ def maintenance_cost(y_true, y_pred, *, runs=None, max_life, threshold=0.1, span
     ----------
     y_true, y_pred : array-like of shape (n_windows,)
         True and predicted RUL in s, in time order within a run, up to its failure.
-    runs : array-like of shape (n_windows,), default=None
-        Run of each window. None reads all windows as one run.
-    max_life : float
-        Maximum expected life in s, learnt from training runs.
-    threshold : float, default=0.1
-        RUL at which to replace, as a fraction of ``max_life``.
-    span : float, default=30
-        Windows that the moving average spans; see :func:`skprog.decision.ema`.
+    runs, max_life, threshold, span
+        As for :func:`replacement_error`.
     late_factor : float, default=4
         How much dearer late is than early.
 
@@ -353,18 +353,8 @@ def neg_failures_in_service_scorer(estimator, X, y, *, max_life=None, threshold=
 
     Parameters
     ----------
-    estimator : estimator
-        Fitted; ``predict(X)`` returns the RUL in s.
-    X : RunSequences
-        Rows to predict.
-    y : array-like of shape (n_windows,)
-        True RUL in s.
-    max_life : float, default=None
-        Maximum expected life in s. None takes ``max_life_`` of the estimator or of one inside it.
-    threshold : float, default=0.1
-        RUL at which to replace, as a fraction of ``max_life``.
-    span : float, default=30
-        Windows that the moving average spans.
+    estimator, X, y, max_life, threshold, span
+        As for :func:`neg_replacement_error_scorer`.
 
     Returns
     -------
@@ -389,18 +379,8 @@ def neg_maintenance_cost_scorer(
 
     Parameters
     ----------
-    estimator : estimator
-        Fitted; ``predict(X)`` returns the RUL in s.
-    X : RunSequences
-        Rows to predict.
-    y : array-like of shape (n_windows,)
-        True RUL in s.
-    max_life : float, default=None
-        Maximum expected life in s. None takes ``max_life_`` of the estimator or of one inside it.
-    threshold : float, default=0.1
-        RUL at which to replace, as a fraction of ``max_life``.
-    span : float, default=30
-        Windows that the moving average spans.
+    estimator, X, y, max_life, threshold, span
+        As for :func:`neg_replacement_error_scorer`.
     late_factor : float, default=4
         How much dearer late is than early.
 
@@ -425,6 +405,22 @@ def neg_maintenance_cost_scorer(
         span=span,
         late_factor=late_factor,
     )
+
+
+def check_rul_pair(y_true, y_pred):
+    """Return true and predicted RUL in s as float64, (n_windows,) each."""
+    y_true, y_pred = as_numbers("y_true", y_true), as_numbers("y_pred", y_pred)
+    if y_true.ndim != 1 or y_true.shape != y_pred.shape:
+        raise ValueError(
+            f"y_true has shape {y_true.shape} and y_pred {y_pred.shape}; both must be (n_windows,)."
+        )
+    if len(y_true) == 0:
+        raise ValueError("y_true is empty; at least 1 window is required.")
+    check_finite(y_true, "y_true")
+    check_finite(y_pred, "y_pred")
+    if y_true.min() < 0:
+        raise ValueError(f"y_true holds the negative RUL {y_true.min()} s; RUL is 0 or more.")
+    return y_true, y_pred
 
 
 def _phm2012(y_true, y_pred):
@@ -453,10 +449,6 @@ def _mean(values):
     return float(np.mean(values)) if len(values) else float("nan")
 
 
-def _check_runs(runs, n_windows):
-    return np.zeros(n_windows, dtype=int) if runs is None else check_runs(runs, n_windows)
-
-
 def _check_one_window_per_run(runs):
     ids, counts = np.unique(runs, return_counts=True)
     if counts.max() > 1:
@@ -464,19 +456,3 @@ def _check_one_window_per_run(runs):
             f"run {ids[counts.argmax()]} has {counts.max()} windows; protocol='truncation' takes "
             "one prediction per run. Select it, or use protocol='life'."
         )
-
-
-def _check_rul_pair(y_true, y_pred):
-    y_true = np.asarray(y_true, dtype=float)
-    y_pred = np.asarray(y_pred, dtype=float)
-    if y_true.ndim != 1 or y_true.shape != y_pred.shape:
-        raise ValueError(
-            f"y_true has shape {y_true.shape} and y_pred {y_pred.shape}; both must be (n_windows,)."
-        )
-    if len(y_true) == 0:
-        raise ValueError("y_true is empty; at least 1 window is required.")
-    check_finite(y_true, "y_true")
-    check_finite(y_pred, "y_pred")
-    if y_true.min() < 0:
-        raise ValueError(f"y_true holds the negative RUL {y_true.min()} s; RUL is 0 or more.")
-    return y_true, y_pred

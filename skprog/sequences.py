@@ -1,10 +1,11 @@
 """Sequences of windows that carry their own past, without copying it."""
 
 from collections.abc import Mapping
+from numbers import Real
 
 import numpy as np
 
-from ._checks import as_numbers, check_integer, check_runs
+from ._checks import as_numbers, check_integer, check_plain, check_runs
 
 __all__ = ["RunSequences"]
 
@@ -112,7 +113,7 @@ class RunSequences:
         TypeError
             If ``n_steps`` is not an integer.
         """
-        check_integer("n_steps", n_steps)
+        n_steps = check_integer("n_steps", n_steps)
         windows = _as_windows(windows)
         runs = check_runs(runs, len(windows))
         starts = np.flatnonzero(np.r_[True, runs[1:] != runs[:-1]])
@@ -173,6 +174,7 @@ class RunSequences:
                     "RunSequences takes one index, of rows; use np.asarray(X) to index other axes."
                 )
             key = key[0]
+        key = _as_key(key)
         index = self.index[key]
         if index.ndim == 1 and np.ndim(key) == 0:
             return self.windows[index]
@@ -243,8 +245,18 @@ class RunSequences:
         )
 
 
+def _as_key(key):
+    """Return an index that NumPy takes: nullable masks and empty lists are objects or floats."""
+    array = np.asarray(key)
+    if array.ndim == 1 and array.dtype == object:
+        key = array = np.array(array.tolist())
+    if array.shape == (0,) and array.dtype.kind == "f":
+        key = array.astype(int)
+    return key
+
+
 def _as_windows(windows):
-    if not hasattr(windows, "__array__"):
+    if not hasattr(windows, "__array__") and np.iterable(windows):
         windows = list(windows)
         try:
             shapes = {np.shape(window) for window in windows}
@@ -256,9 +268,12 @@ def _as_windows(windows):
             raise ValueError(
                 f"windows have unequal shapes {sorted(shapes)[:3]}; cut them to one length first."
             )
-    windows = np.asanyarray(windows)
+    check_plain("windows", windows)
+    windows = np.ma.getdata(np.asanyarray(windows))
     if windows.ndim == 0 or windows.size == 0:
         raise ValueError(f"windows of shape {windows.shape} hold none; at least 1 is required.")
+    if windows.dtype == object and all(isinstance(value, Real) for value in windows.flat):
+        windows = windows.astype(np.float64)
     if windows.dtype.kind not in "fiub":
         raise ValueError(f"windows have dtype {windows.dtype}; give real numbers of equal shape.")
     return windows

@@ -1,9 +1,11 @@
 """CnnLstmRUL: what it learns, what it keeps, what it refuses."""
 
+import copy
 import os
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 
-from skprog.callbacks import BestWeights
+from skprog.callbacks import BestWeights, ProgressBar
 from skprog.datasets import make_run_to_failure
 from skprog.estimators import CnnLstmRUL
 from skprog.metrics import neg_maintenance_cost_scorer
@@ -172,7 +174,7 @@ def test_ranks_two_to_five_are_read(shape):
 
 
 def test_four_and_five_dimensions_agree_for_one_channel():
-    X = np.random.default_rng(0).normal(size=(12, 3, 12, 9)).astype(np.float32)
+    X = np.random.default_rng(0).normal(size=(12, 4, 12, 9)).astype(np.float32)
     y = np.arange(12.0)
     one = CnnLstmRUL(**SMALL).fit(X, y)
     other = CnnLstmRUL(**SMALL).fit(X[:, :, None], y)
@@ -327,8 +329,20 @@ def test_net_params_reach_skorch(spectrograms):
         ({"lr": 0}, "lr=0 must be finite and above 0"),
         ({"lr_decay": 1.5}, "lr_decay=1.5 must be finite and above 0 and at most 1"),
         ({"lr": "Auto"}, "lr='Auto' is not one of 'auto', 'a number'"),
-        ({"device": "cud"}, "device='cud' is unknown to torch"),
-        ({"warm_start": True, "checkpoint": "fit.ckpt"}, "set checkpoint=None for partial_fit"),
+        ({"device": "cud"}, "device='cud' is not to be had here"),
+        ({"optimizer": int}, "is not one of 'adam', 'adamw', 'sgd'"),
+        ({"shuffle": "no"}, "shuffle='no' is not one of True, False"),
+        ({"random_state": "abc"}, "random_state='abc' is no seed"),
+        ({"random_state": -1}, "random_state=-1 is no seed"),
+        (
+            {"net_params": {"callbacks": []}},
+            "net_params sets 'callbacks', which is",
+        ),
+        ({"net_params": {"lr": 1}}, "net_params sets 'lr'"),
+        ({"callbacks": [LRScheduler()]}, "would overwrite the rates of LRScheduler"),
+        ({"callbacks": [("train_loss", ProgressBar())]}, "one of the estimator's own"),
+        ({"callbacks": [ProgressBar(), ProgressBar()]}, "'ProgressBar' twice"),
+        ({"warm_start": True, "checkpoint": "fit.ckpt"}, "set checkpoint=None for warm_start"),
         ({"checkpoint": "no/such/folder/fit.ckpt"}, "create the folder first"),
         ({"max_epochs": 0}, "max_epochs=0 must be at least 1"),
         ({"batch_size": 0}, "batch_size=0 must be at least 1"),
@@ -359,6 +373,8 @@ def test_bad_parameter_is_refused_with_a_way_out(spectrograms, params, message):
         ({"callbacks": ["x"]}, "callbacks holds 'x'; give instances"),
         ({"callbacks": [EarlyStopping]}, "give instances"),
         ({"callbacks": 3}, "callbacks=3 must be a list"),
+        ({"callbacks": [("a",)]}, "give instances"),
+        ({"checkpoint": 3}, "checkpoint=3 must be the path"),
         ({"lr": None}, "lr=None must be a number"),
     ],
 )
@@ -406,6 +422,64 @@ def test_resuming_without_random_state_keeps_the_split_and_the_seed(spectrograms
     first = CnnLstmRUL(**params, checkpoint=path).fit(X, y)
     seeds = {CnnLstmRUL(**params, checkpoint=path).fit(X, y)._seed for _ in range(3)}
     assert seeds == {first._seed}
+
+
+def test_training_that_goes_on_refuses_changes_and_warns_of_longer_lives(spectrograms):
+    X, y = spectrograms
+    model = CnnLstmRUL(**SMALL, warm_start=True).fit(X, y)
+    with pytest.raises(ValueError, match="lstm_units changed since the first fit"):
+        copy.deepcopy(model).set_params(lstm_units=9).fit(X, y)
+    with pytest.warns(UserWarning, match=r"cut to max_life_=140\.0 s"):
+        model.fit(X, 2 * y)
+
+
+def test_training_that_goes_on_keeps_its_own_best_weights(spectrograms):
+    X, y = spectrograms
+    params = {**SMALL, "max_epochs": 4, "validation_fraction": 0.25, "warm_start": True}
+    model = CnnLstmRUL(**params).fit(X, y).fit(X, y)
+    assert 5 <= model.best_epoch_ <= 8
+
+
+def test_partial_fit_refuses_a_checkpoint(spectrograms, tmp_path):
+    with pytest.raises(ValueError, match="set checkpoint=None for partial_fit"):
+        CnnLstmRUL(**SMALL, checkpoint=tmp_path / "fit.ckpt").partial_fit(*spectrograms)
+
+
+def test_windows_in_place_of_sequences_warn():
+    windows = np.random.default_rng(0).normal(size=(12, 3, 12, 9))
+    with pytest.warns(UserWarning, match="read as 3 steps of one channel"):
+        CnnLstmRUL(**SMALL).fit(windows, np.arange(12.0))
+
+
+def test_stacked_sequences_held_out_warn(spectrograms):
+    X, y = spectrograms
+    with pytest.warns(UserWarning, match="X knows no runs"):
+        CnnLstmRUL(**SMALL, validation_fraction=0.25).fit(np.asarray(X), y)
+
+
+def test_threads_side_by_side_agree_with_a_serial_run(spectrograms):
+    X, y = spectrograms
+    params = {**SMALL, "dropout": 0.3, "batch_size": 8}
+    expected = weights(CnnLstmRUL(**params).fit(X, y))
+    before = torch.get_rng_state()
+    with ThreadPoolExecutor(2) as pool:
+        fits = list(pool.map(lambda _: CnnLstmRUL(**params).fit(X, y), range(4)))
+    assert all(torch.equal(weights(fit), expected) for fit in fits)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_sizes_drawn_by_numpy_are_accepted(spectrograms):
+    params = {
+        "lstm_units": np.int64(4),
+        "batch_size": np.uint8(64),
+        "chunk_length": np.uint8(8),
+        "n_filters": np.array([2, 3]),
+        "kernel_sizes": np.array([[3, 3], [2, 2]], dtype=np.uint8),
+        "lr": np.float32(1e-3),
+        "dropout": np.float64(0.1),
+    }
+    model = CnnLstmRUL(**{**SMALL, **params}).fit(*spectrograms)
+    assert model.net_.module_.lstm.hidden_size == 4
 
 
 def test_target_stays_the_one_fitted(spectrograms):
@@ -522,6 +596,16 @@ def test_checkpoint_of_another_fit_is_refused(spectrograms, tmp_path):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ValueError, match="cannot be read"):
         CnnLstmRUL(**SMALL, checkpoint=path).fit(X, y)
+
+
+def test_checkpoint_knows_its_data_in_a_memory_map_again(spectrograms, tmp_path):
+    X, y = spectrograms
+    np.save(tmp_path / "windows.npy", X.windows)
+    mapped = np.load(tmp_path / "windows.npy", mmap_mode="r")
+    again = RunSequences.from_runs(mapped, X.runs, n_steps=4, time=X.time)
+    path = tmp_path / "fit.ckpt"
+    first = CnnLstmRUL(**SMALL, checkpoint=path).fit(X, y)
+    assert torch.equal(weights(CnnLstmRUL(**SMALL, checkpoint=path).fit(again, y)), weights(first))
 
 
 def test_checkpoint_is_extended_by_more_epochs(spectrograms, tmp_path):

@@ -9,6 +9,8 @@ from .._checks import check_integer
 class BestWeights(Callback):
     """Keep the weights of the best epoch in memory and restore them after training.
 
+    Training that goes on starts over: values of other validation data do not compare.
+
     Parameters
     ----------
     monitor : str, default="valid_loss"
@@ -31,9 +33,6 @@ class BestWeights(Callback):
     def initialize(self):
         if self.patience is not None:
             check_integer("patience", self.patience)
-        self.best_epoch_ = 0
-        self.best_value_ = math.inf
-        self.best_state_ = None
         return self
 
     def __getstate__(self):
@@ -41,8 +40,10 @@ class BestWeights(Callback):
         return {**vars(self), "best_state_": None}
 
     def on_train_begin(self, net, **kwargs):
-        if self.best_epoch_ > 0:
-            self.best_state_ = copy.deepcopy(net.module_.state_dict())
+        self.n_before_ = len(net.history)
+        self.best_epoch_ = 0
+        self.best_value_ = math.inf
+        self.best_state_ = None
 
     def on_epoch_end(self, net, **kwargs):
         epoch = len(net.history)
@@ -51,7 +52,8 @@ class BestWeights(Callback):
             self.best_epoch_ = epoch
             self.best_value_ = value
             self.best_state_ = copy.deepcopy(net.module_.state_dict())
-        if self.patience is not None and epoch - self.best_epoch_ >= self.patience:
+        n_waited = epoch - max(self.best_epoch_, self.n_before_)
+        if self.patience is not None and n_waited >= self.patience:
             raise KeyboardInterrupt
 
     def on_train_end(self, net, **kwargs):

@@ -16,7 +16,7 @@ class FitCheckpoint(Callback):
     Parameters
     ----------
     path : str or path-like
-        File to write, in a folder that exists.
+        File to write, in a folder that exists. One file serves one fit.
     seed : int, default=0
         Seed of the fit, kept for a fit that is not given one.
     origin : dict of str to str, default=None
@@ -48,7 +48,7 @@ class FitCheckpoint(Callback):
             "generators": (torch.get_rng_state(), torch.cuda.get_rng_state_all()),
         }
         path = Path(self.path)
-        unfinished = path.with_name(path.name + ".part")
+        unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
         torch.save(state, unfinished)
         os.replace(unfinished, path)
 
@@ -74,7 +74,7 @@ class FitCheckpoint(Callback):
             return None
         try:
             state = torch.load(self.path, map_location=device, weights_only=False)
-            saved = state["origin"]
+            saved = state["origin"] or {}
         except Exception as error:
             raise ValueError(
                 f"checkpoint {self.path} cannot be read ({error}); delete it to start anew."

@@ -1,6 +1,7 @@
 """What the loaders share: the bearings, their operating conditions and their files."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -49,6 +50,8 @@ def check_bearings(bearings):
     """Return bearing ids in full ("1_1" becomes "Bearing1_1"), each once, in the order given."""
     if isinstance(bearings, str):
         bearings = [bearings]
+    if not np.iterable(bearings):
+        raise TypeError(f"bearings={bearings!r} must be a list of names such as '1_1'.")
     names = {}
     for bearing in bearings:
         name = str(bearing)
@@ -59,6 +62,13 @@ def check_bearings(bearings):
     if not names:
         raise ValueError("bearings is empty; name at least one, or pass None for all.")
     return list(names)
+
+
+def check_path(name, value):
+    """Return a path, refusing anything but text and path-like objects."""
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{name}={value!r} must be a path.")
+    return Path(value)
 
 
 def condition_of(name):

@@ -22,6 +22,7 @@ from ._base import (
     PERIOD,
     check_bearings,
     check_no_gap,
+    check_path,
     condition_of,
     list_csv_tree,
     read_csv_window,
@@ -77,6 +78,8 @@ def compact_femto(source, target, bearings=None, *, verbose=0):
     ValueError
         If a bearing is unknown, file numbers are missing, a CSV file is truncated or damaged, or
         the manifest in ``target`` is.
+    TypeError
+        If a folder is not a path, or ``bearings`` is not a list of names.
 
     See Also
     --------
@@ -93,7 +96,7 @@ def compact_femto(source, target, bearings=None, *, verbose=0):
     >>> manifest = compact_femto("phm-2012", "femto")  # doctest: +SKIP
     >>> data = load_femto("femto")  # doctest: +SKIP
     """
-    target = Path(target)
+    source, target = check_path("source", source), check_path("target", target)
     tree = list_csv_tree(source)
     names = list(tree) if bearings is None else check_bearings(bearings)
     absent = [name for name in names if name not in tree]

@@ -36,6 +36,8 @@ def paper_split(bearings):
     ------
     ValueError
         If a bearing is unknown.
+    TypeError
+        If ``bearings`` is not a list of names.
 
     References
     ----------

@@ -78,7 +78,7 @@ def make_run_to_failure(
     ------
     ValueError
         If a size is below 1, ``life_spread`` is negative, ``fs`` is below 10_000 Hz or ``period``
-        is not positive.
+        is not positive, or ``random_state`` is no seed.
 
     See Also
     --------
@@ -99,9 +99,9 @@ def make_run_to_failure(
     >>> bool(rms[data.rul == 0].min() > 4 * rms[data.time == 0].max())
     True
     """
-    check_integer("n_runs", n_runs)
-    check_integer("n_windows", n_windows)
-    check_integer("n_timepoints", n_timepoints)
+    n_runs = check_integer("n_runs", n_runs)
+    n_windows = check_integer("n_windows", n_windows)
+    n_timepoints = check_integer("n_timepoints", n_timepoints)
     check_number("life_spread", life_spread, minimum=0)
     check_number("fs", fs, minimum=MIN_FS)
     check_number("period", period, above=0)
@@ -133,7 +133,13 @@ def make_run_to_failure(
 def _generator(random_state):
     if isinstance(random_state, np.random.RandomState):
         random_state = random_state.randint(2**32, dtype=np.uint32)
-    return np.random.default_rng(random_state)
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"random_state={random_state!r} must be None, an integer of at least 0, a RandomState "
+            "or a Generator."
+        ) from None
 
 
 def _draw_life(rng, condition, n_windows, life_spread):

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import os
 import pickle
 
 import joblib
@@ -19,6 +20,11 @@ OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch
 NESTED = ("callbacks", "net_params", "loss_params")
 # What may differ between the fit that wrote a checkpoint and the one that resumes from it.
 FREE_TO_CHANGE = ("max_epochs", "checkpoint", "device", "verbose")
+FREE_WHEN_CONTINUED = (*FREE_TO_CHANGE, "random_state", "warm_start")
+# Names of the callbacks that every fit has, and what skorch may not be told past the estimator.
+RESERVED = ("epoch_timer", "train_loss", "valid_loss", "best_weights", "progress_bar")
+RESERVED = (*RESERVED, "fit_checkpoint", "lr_decay")
+NOT_FOR_NET = ("callbacks", "dataset", "iterator_train", "iterator_valid", "train_split")
 
 
 class NetEstimator(BaseEstimator):
@@ -45,7 +51,8 @@ class NetEstimator(BaseEstimator):
         if deep:
             for name, callback in named_callbacks(self.callbacks):
                 params[f"callbacks__{name}"] = callback
-                for key, value in getattr(callback, "get_params", dict)().items():
+                given = callback.get_params() if isinstance(callback, Callback) else {}
+                for key, value in given.items():
                     params[f"callbacks__{name}__{key}"] = value
             for group in NESTED[1:]:
                 for key, value in _as_dict(getattr(self, group, None)).items():
@@ -111,6 +118,8 @@ class NetEstimator(BaseEstimator):
         self
             The estimator, trained.
         """
+        if self.checkpoint is not None:
+            raise ValueError("checkpoint resumes fit; set checkpoint=None for partial_fit.")
         return self._fit(X, y, epochs=1, fresh=not hasattr(self, "net_"))
 
     def _fit(self, X, y, *, epochs, fresh):
@@ -129,15 +138,13 @@ class NetEstimator(BaseEstimator):
 
     def _train(self, X, y, *, epochs, fresh):
         self._check_params()
-        if self.checkpoint is not None and (self.warm_start or epochs != self.max_epochs):
-            raise ValueError(
-                "checkpoint resumes an interrupted fit; set checkpoint=None for partial_fit and "
-                "warm_start=True."
-            )
+        if not fresh:
+            self._refuse_changes()
         X, y = self._check_fit(X, y, reset=fresh)
         checkpoint = None if self.checkpoint is None else self._fit_checkpoint(X, y)
         if fresh:
             self._seed = checkpoint.seed if checkpoint else draw_seed(self.random_state)
+            self._fitted_with = self._lasting_params()
             self._learn(X, y)
         n_done = 0 if fresh else len(self.net_.history)
         # The split has a generator of its own, so that rows held out stay so when training goes on.
@@ -152,7 +159,22 @@ class NetEstimator(BaseEstimator):
             self.net_.train(data_train, data_valid, epochs, checkpoint=checkpoint)
         self._set_fitted()
 
+    def _lasting_params(self):
+        params = self.get_params(deep=False)
+        return {name: repr(params[name]) for name in params if name not in FREE_WHEN_CONTINUED}
+
+    def _refuse_changes(self):
+        now = self._lasting_params()
+        changed = [name for name in now if now[name] != self._fitted_with[name]]
+        if changed:
+            raise ValueError(
+                f"{', '.join(changed)} changed since the first fit, which training that goes on "
+                "cannot take up; set warm_start=False and fit anew."
+            )
+
     def _check_params(self):
+        for name in ("early_stopping", "shuffle", "warm_start"):
+            check_option(name, getattr(self, name), (True, False))
         check_integer("max_epochs", self.max_epochs)
         check_integer("batch_size", self.batch_size)
         if isinstance(self.lr, str):
@@ -163,10 +185,14 @@ class NetEstimator(BaseEstimator):
         check_option("amp", self.amp, (None, "bf16", "fp16"))
         if self.amp == "fp16" and torch.device(resolve_device(self.device)).type == "cpu":
             raise ValueError("amp='fp16' needs a GPU; use amp='bf16' on a CPU.")
-        if not isinstance(self.optimizer, type):
+        is_class = isinstance(self.optimizer, type)
+        if not is_class or not issubclass(self.optimizer, torch.optim.Optimizer):
             check_option("optimizer", self.optimizer, tuple(OPTIMIZERS))
-        if not isinstance(self.net_params, dict | None):
-            raise TypeError(f"net_params={self.net_params!r} must be a dict or None.")
+        if not isinstance(self.checkpoint, str | os.PathLike | None):
+            raise TypeError(f"checkpoint={self.checkpoint!r} must be the path of a file or None.")
+        if self.checkpoint is not None and self.warm_start:
+            raise ValueError("checkpoint resumes fit; set checkpoint=None for warm_start=True.")
+        self._check_net_params()
         check_integer("n_iter_no_change", self.n_iter_no_change)
         self._check_callbacks()
         if self.validation_fraction is not None:
@@ -176,9 +202,26 @@ class NetEstimator(BaseEstimator):
                 "early_stopping=True needs validation data; set validation_fraction=0.2."
             )
 
+    def _check_net_params(self):
+        if not isinstance(self.net_params, dict | None):
+            raise TypeError(f"net_params={self.net_params!r} must be a dict or None.")
+        own = self.get_params(deep=False)
+        for name in self.net_params or {}:
+            if name in own or name.partition("__")[0] in NOT_FOR_NET:
+                raise ValueError(
+                    f"net_params sets {name!r}, which is the estimator's own; use its arguments."
+                )
+
     def _check_callbacks(self):
         if not isinstance(self.callbacks, list | tuple | None):
             raise TypeError(f"callbacks={self.callbacks!r} must be a list of callbacks or None.")
+        names = [name for name, _ in named_callbacks(self.callbacks)]
+        for name in names:
+            if name in RESERVED or names.count(name) > 1:
+                raise ValueError(
+                    f"callbacks holds the name {name!r} twice or it is one of the estimator's own, "
+                    f"{', '.join(RESERVED)}; give pairs (name, callback) with other names."
+                )
         for _, callback in named_callbacks(self.callbacks):
             if not isinstance(callback, Callback):
                 raise TypeError(
@@ -242,7 +285,7 @@ class NetEstimator(BaseEstimator):
         values = {**self.get_params(deep=False), "data": (X, y)}
         try:
             origin = {
-                name: joblib.hash(value)
+                name: joblib.hash(value, coerce_mmap=True)
                 for name, value in values.items()
                 if name not in FREE_TO_CHANGE
             }
@@ -269,8 +312,10 @@ class NetEstimator(BaseEstimator):
         best = dict(self.net_.callbacks_).get("best_weights")
         self.best_epoch_ = best.best_epoch_ if best else self.n_iter_
         # A callback that stops within the first epoch leaves it without a loss.
-        loss = self.history_[-1].get("train_loss", 0.0)
-        if not np.isfinite(loss) and (best is None or best.best_epoch_ == 0):
+        loss = self.history_[-1].get("train_loss", 0.0) if self.history_ else 0.0
+        parameters = self.net_.module_.parameters()
+        is_finite = all(torch.isfinite(parameter).all() for parameter in parameters)
+        if not is_finite or (not np.isfinite(loss) and self.best_epoch_ in (0, self.n_iter_)):
             raise ValueError(
                 f"training diverged: the loss is {loss} after {self.n_iter_} epochs; "
                 f"use a smaller lr than {self.lr}."
@@ -297,9 +342,13 @@ def named_callbacks(callbacks):
     if not isinstance(callbacks, list | tuple):
         return []
     return [
-        callback if isinstance(callback, tuple) else (type(callback).__name__, callback)
-        for callback in callbacks
+        each if _is_named(each) else (getattr(each, "__name__", type(each).__name__), each)
+        for each in callbacks
     ]
+
+
+def _is_named(callback):
+    return isinstance(callback, tuple) and len(callback) == 2 and isinstance(callback[0], str)
 
 
 def _as_dict(params):

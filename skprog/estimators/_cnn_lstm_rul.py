@@ -5,6 +5,7 @@ import torch
 from sklearn.base import RegressorMixin
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 from sklearn.utils.validation import check_is_fitted
+from skorch.callbacks import LRScheduler
 
 from .._checks import (
     check_integer,
@@ -18,7 +19,7 @@ from .._training import SequenceData, predict_sequences
 from ..callbacks import ExponentialDecay
 from ..networks import CnnLstm
 from ..preprocessing import RULIndex
-from ._base import NetEstimator
+from ._base import NetEstimator, named_callbacks
 
 
 class CnnLstmRUL(RegressorMixin, NetEstimator):
@@ -65,7 +66,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
     validation : {"run", "random"}, default="run"
         Hold out whole runs, or sequences at random. The latter share most windows with the
         training sequences, which is why it warns: its loss says little about unseen runs. Rows of
-        a stacked array know no runs and are always held out at random.
+        a stacked array know no runs and are held out at random, with the same warning.
     lr : float or "auto", default=8.64e-4
         Learning rate; "auto" takes it from a learning-rate range test.
     max_epochs : int, default=25
@@ -85,8 +86,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
     shuffle : bool, default=True
         Shuffle the training data in each epoch.
     warm_start : bool, default=False
-        Continue from the last fit for ``max_epochs`` more epochs. Network, optimizer, callbacks,
-        target and the rows held out stay as they were.
+        Continue from the last fit for ``max_epochs`` more epochs with the same hyperparameters.
     amp : {"bf16", "fp16"} or None, default=None
         Mixed precision.
     callbacks : list of skorch callbacks or (name, callback), default=None
@@ -254,7 +254,8 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         Warns
         -----
         UserWarning
-            If ``validation="random"`` holds out sequences of RunSequences.
+            If sequences are held out at random, a 4-d array looks like windows of several
+            channels, or RUL exceeds ``max_life_`` where training goes on.
         """
         return self._fit(
             X, y, epochs=self.max_epochs, fresh=not (self.warm_start and hasattr(self, "net_"))
@@ -325,12 +326,35 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
             if getattr(self, name) is not None:
                 check_number(name, getattr(self, name), above=0)
         check_number("lr_decay", self.lr_decay, above=0, maximum=1)
+        has_scheduler = any(
+            isinstance(callback, LRScheduler) for _, callback in named_callbacks(self.callbacks)
+        )
+        if has_scheduler and self.lr_decay != 1:
+            raise ValueError(
+                f"lr_decay={self.lr_decay} would overwrite the rates of LRScheduler; set "
+                "lr_decay=1.0."
+            )
 
     def _check_fit(self, X, y, reset):
         X = check_rows(self, X, reset=reset)
         if len(X.shape) > 5:
             raise ValueError(f"X has {len(X.shape)} dimensions; sequences have 2 to 5.")
-        return X, check_rul(y, len(X))
+        if not is_sequences(X) and X.ndim == 4 and X.shape[1] <= 3:
+            warnings.warn(
+                f"X of shape {X.shape} is read as {X.shape[1]} steps of one channel; for windows "
+                f"of {X.shape[1]} channels pass RunSequences.from_runs(windows, runs).",
+                UserWarning,
+                stacklevel=5,
+            )
+        y = check_rul(y, len(X))
+        if not reset and y.max() > self.max_life_:
+            warnings.warn(
+                f"RUL up to {y.max()} s is cut to max_life_={self.max_life_} s of the first fit; "
+                "give max_life before it.",
+                UserWarning,
+                stacklevel=5,
+            )
+        return X, y
 
     def _split(self, X, y):
         if self.validation_fraction is None:
@@ -338,13 +362,15 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         runs = X.runs if is_sequences(X) else None
         seed = int(torch.randint(2**31 - 1, ()))
         if runs is None or self.validation == "random":
-            if runs is not None:
+            if runs is not None or self.validation == "run":
                 runs = None
                 warnings.warn(
-                    "validation='random' holds out sequences that share windows with the training "
-                    "sequences; its loss says little about unseen runs.",
+                    "sequences are held out at random, because "
+                    f"{'X knows no runs' if self.validation == 'run' else 'validation=random'}; "
+                    "they share windows with the training sequences, so that their loss says "
+                    "little about unseen runs. Pass RunSequences and validation='run'.",
                     UserWarning,
-                    stacklevel=4,
+                    stacklevel=5,
                 )
             splitter = ShuffleSplit(1, test_size=self.validation_fraction, random_state=seed)
         else:
@@ -366,9 +392,9 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
 
     def _data(self, X, y):
         windows, index, runs = _distinct(X)
-        y = np.minimum(y, self.max_life_ if self.max_rul is None else self.max_rul)
+        y = np.minimum(y, min(self.max_life_, self.max_rul or np.inf))
         is_index = self._target == "rul_index"
-        target = self._index.transform(y) if is_index else np.minimum(y / self.max_life_, 1)
+        target = self._index.transform(y) if is_index else y / self.max_life_
         return SequenceData(
             windows,
             index,

@@ -29,6 +29,8 @@ class DummyRUL(RegressorMixin, BaseEstimator):
 
     Attributes
     ----------
+    constant_ : float
+        RUL in s that is predicted; only with strategy "constant".
     max_life_ : float
         Largest RUL of the training sequences in s.
     mean_life_ : float
@@ -88,20 +90,20 @@ class DummyRUL(RegressorMixin, BaseEstimator):
 
         Raises
         ------
+        TypeError
+            If ``by`` or ``constant`` is of another type.
         ValueError
             If a parameter is not valid, ``X`` is a RunSequences without time or lacks the column
             ``by``, the condition varies within a run, RUL is negative, or lengths differ.
         """
-        check_option("strategy", self.strategy, ("mean_life", "constant"))
-        if self.strategy == "constant":
-            if self.constant is None:
-                raise ValueError("strategy='constant' needs a RUL in s; set constant=5000.")
-            check_number("constant", self.constant, minimum=0)
-        X = check_rows(self, X, reset=True)
-        y = check_rul(y, len(X))
-        self.max_life_ = float(y.max())
-        if self.strategy == "mean_life":
-            self._fit_lives(X, y)
+        before = dict(vars(self))
+        try:
+            self._learn(X, y)
+        except BaseException:
+            # A fit that fails leaves what was fitted as it was.
+            vars(self).clear()
+            vars(self).update(before)
+            raise
         return self
 
     def predict(self, X):
@@ -125,25 +127,42 @@ class DummyRUL(RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = check_rows(self, X, reset=False)
-        if self.strategy == "constant":
-            return np.full(len(X), float(self.constant))
+        # Parameters set since fit wait for the next one.
+        if hasattr(self, "constant_"):
+            return np.full(len(X), self.constant_)
         life = np.full(len(X), self.mean_life_)
-        if self.by is not None:
-            conditions = self._conditions(X)
+        if self.mean_lives_:
+            conditions = _conditions(X, self._by)
             for condition, mean_life in self.mean_lives_.items():
                 life[conditions == condition] = mean_life
         return np.maximum(life - _ages(X), 0)
 
-    def _fit_lives(self, X, y):
+    def _learn(self, X, y):
+        for name in ("constant_", "mean_life_", "mean_lives_"):
+            vars(self).pop(name, None)
+        check_option("strategy", self.strategy, ("mean_life", "constant"))
+        X = check_rows(self, X, reset=True)
+        y = check_rul(y, len(X))
+        self.max_life_ = float(y.max())
+        if self.strategy == "mean_life":
+            self._learn_lives(X, y)
+            return
+        if self.constant is None:
+            raise ValueError("strategy='constant' needs a RUL in s; set constant=5000.")
+        check_number("constant", self.constant, minimum=0)
+        self.constant_ = float(self.constant)
+
+    def _learn_lives(self, X, y):
         ages = _ages(X)
         runs = X.runs if is_sequences(X) else np.arange(len(X))
         _, first, run = np.unique(runs, return_index=True, return_inverse=True)
         lives = np.bincount(run, y + ages) / np.bincount(run)
         self.mean_life_ = float(lives.mean())
         self.mean_lives_ = {}
+        self._by = self.by
         if self.by is None:
             return
-        conditions = self._conditions(X)
+        conditions = _conditions(X, self.by)
         varies = conditions != conditions[first][run]
         if varies.any():
             raise ValueError(
@@ -154,21 +173,22 @@ class DummyRUL(RegressorMixin, BaseEstimator):
             same = conditions[first] == condition
             self.mean_lives_[float(condition)] = float(lives[same].mean())
 
-    def _conditions(self, X):
-        context = getattr(X, "context", None)
-        if context is None:
-            raise ValueError(
-                f"by={self.by!r} needs X.context; pass context= to RunSequences.from_runs."
-            )
-        names = X.context_names or ()
-        if self.by in names:
-            return context[:, names.index(self.by)]
-        if isinstance(self.by, Integral) and 0 <= self.by < context.shape[1]:
-            return context[:, self.by]
-        raise ValueError(
-            f"by={self.by!r} is no column of X.context, which has {context.shape[1]} columns"
-            f"{' named ' + ', '.join(map(repr, names)) if names else ' without names'}."
-        )
+
+def _conditions(X, by):
+    if not isinstance(by, str | Integral) or isinstance(by, bool):
+        raise TypeError(f"by={by!r} must be the name or position of a column of X.context.")
+    context = getattr(X, "context", None)
+    if context is None:
+        raise ValueError(f"by={by!r} needs X.context; pass context= to RunSequences.from_runs.")
+    names = X.context_names or ()
+    if by in names:
+        return context[:, names.index(by)]
+    if isinstance(by, Integral) and 0 <= by < context.shape[1]:
+        return context[:, by]
+    raise ValueError(
+        f"by={by!r} is no column of X.context, which has {context.shape[1]} columns"
+        f"{' named ' + ', '.join(map(repr, names)) if names else ' without names'}."
+    )
 
 
 def _ages(X):

@@ -72,6 +72,11 @@ class CnnLstm(nn.Module):
         _check_layers(n_conv_layers, n_filters, kernel_sizes, strides, pool_size)
         self.register_buffer("mean", torch.zeros(window_shape[0], *[1] * is_spectrogram))
         self.register_buffer("scale", torch.ones(window_shape[0], *[1] * is_spectrogram))
+        # Plain integers: torch refuses those of NumPy, which a search may draw.
+        lstm_units, n_filters, dense_units = int(lstm_units), _plain(n_filters), _plain(dense_units)
+        kernel_sizes, strides = map(_plain, kernel_sizes), map(_plain, strides)
+        kernel_sizes, strides = tuple(kernel_sizes), tuple(strides)
+        pool_size = None if pool_size is None else _plain(pool_size)
         layers = []
         width, size = 1, tuple(window_shape)
         for i in range(n_conv_layers):
@@ -119,6 +124,10 @@ class CnnLstm(nn.Module):
             return self.decode(self.encode(X.flatten(0, 1)).unflatten(0, X.shape[:2]))
         features = self.encode(X)
         return self.decode(F.embedding(index, features))
+
+
+def _plain(sizes):
+    return tuple(map(int, sizes))
 
 
 def _check_options(window_shape, padding):

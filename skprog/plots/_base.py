@@ -1,8 +1,8 @@
-"""What the displays share: matplotlib where it is used, axes, colours, RUL arrays."""
+"""What the displays share: matplotlib where it is used, axes, colours, checks."""
 
 import numpy as np
 
-from .._checks import check_finite
+from .._checks import as_numbers, check_finite
 
 # Okabe and Ito's palette, which readers with a colour vision deficiency can tell apart.
 BLUE = "#0072B2"
@@ -55,21 +55,10 @@ def several_axes(display, ax, n_axes, *, n_columns, size, **share):
     return axes.ravel()[:n_axes], True
 
 
-def check_rul(name, rul):
-    """Return RUL values in s as a float array, (n_windows,)."""
-    rul = np.asarray(rul, dtype=float)
-    if rul.ndim != 1 or len(rul) == 0:
-        raise ValueError(f"{name} has shape {rul.shape}; give one RUL per window, at least 1.")
-    check_finite(rul, name)
-    return rul
-
-
-def check_rul_pair(y_true, y_pred, names=("y_true", "y_pred")):
-    """Return true and predicted RUL in s as float arrays of equal length."""
-    y_true, y_pred = (check_rul(*each) for each in zip(names, (y_true, y_pred), strict=True))
-    if len(y_true) != len(y_pred):
-        raise ValueError(
-            f"{names[0]} has {len(y_true)} values and {names[1]} {len(y_pred)}; "
-            "give one of each per window."
-        )
-    return y_true, y_pred
+def check_values(name, values):
+    """Return one finite number per window as float64, (n_windows,)."""
+    values = as_numbers(name, values)
+    if values.ndim != 1 or len(values) == 0:
+        raise ValueError(f"{name} has shape {values.shape}; give one per window, at least 1.")
+    check_finite(values, name)
+    return values

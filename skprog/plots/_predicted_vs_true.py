@@ -4,7 +4,8 @@ import numpy as np
 
 from .._checks import check_number, check_runs
 from ..decision import find_max_life, run_bounds
-from ._base import BLUE, GREEN, GREY, ORANGE, VERMILION, check_rul_pair, import_pyplot, one_axes
+from ..metrics import check_rul_pair
+from ._base import BLUE, GREEN, GREY, ORANGE, VERMILION, import_pyplot, one_axes
 
 
 class PredictedVsTrueDisplay:
@@ -16,9 +17,9 @@ class PredictedVsTrueDisplay:
 
     Parameters
     ----------
-    y_true, y_pred : ndarray of shape (n_windows,)
+    y_true, y_pred : array-like of shape (n_windows,)
         True and predicted RUL in s.
-    runs : ndarray of shape (n_windows,), default=None
+    runs : array-like of shape (n_windows,), default=None
         Run of each window, to colour by. None draws all windows alike.
     max_life : float
         Maximum expected life (MEL) in s.
@@ -122,13 +123,8 @@ class PredictedVsTrueDisplay:
         Raises
         ------
         ValueError
-            If arrays differ in length or are not finite, runs are interleaved, or a setting is out
-            of range.
+            As for :meth:`plot`.
         """
-        check_number("max_life", max_life, above=0)
-        check_number("threshold", threshold, minimum=0, maximum=1)
-        y_true, y_pred = check_rul_pair(y_true, y_pred)
-        runs = None if runs is None else check_runs(runs, len(y_true))
         display = cls(y_true, y_pred, runs=runs, max_life=max_life, threshold=threshold)
         return display.plot(ax=ax)
 
@@ -149,11 +145,18 @@ class PredictedVsTrueDisplay:
         ------
         ImportError
             If matplotlib is missing.
+        ValueError
+            If arrays differ in length, are empty or not finite, ``y_true`` is negative, runs are
+            interleaved, or a setting is out of range.
         """
+        check_number("max_life", self.max_life, above=0)
+        check_number("threshold", self.threshold, minimum=0, maximum=1)
+        y_true, y_pred = check_rul_pair(self.y_true, self.y_pred)
+        runs = None if self.runs is None else check_runs(self.runs, len(y_true))
         ax = self.ax_ = one_axes(self, ax, figsize=(7.6, 5.0))
         colormaps = import_pyplot(self).colormaps
         self.figure_ = ax.figure
-        top = 1.03 * max(self.max_life, self.y_true.max(), self.y_pred.max())
+        top = 1.03 * max(self.max_life, y_true.max(), y_pred.max())
         limit = self.threshold * self.max_life
         dots = {"ms": 4, "alpha": 0.6, "mew": 0}
         # Corner, width and height of each region.
@@ -168,15 +171,15 @@ class PredictedVsTrueDisplay:
                 [x, x + width], y, y + height, color=color, alpha=0.3, lw=0, label=name, zorder=0
             )
         ax.plot([0, top], [0, top], color=GREY, lw=1, ls="--", label="predicted = true")
-        if self.runs is None:
-            ax.plot(self.y_true, self.y_pred, ".", color=BLUE, **dots)
+        if runs is None:
+            ax.plot(y_true, y_pred, ".", color=BLUE, **dots)
         else:
-            bounds = run_bounds(self.runs)
+            bounds = run_bounds(runs)
             colors = colormaps["turbo"](np.linspace(0.05, 0.95, len(bounds)))
             for (start, stop), color in zip(bounds, colors, strict=True):
-                y_true, y_pred = self.y_true[start:stop], self.y_pred[start:stop]
-                ax.plot(y_true, y_pred, ".", color=color, label=str(self.runs[start]), **dots)
+                rows, name = slice(start, stop), str(runs[start])
+                ax.plot(y_true[rows], y_pred[rows], ".", color=color, label=name, **dots)
         ax.set(xlabel="True RUL (s)", ylabel="Predicted RUL (s)", aspect="equal")
-        ax.set(xlim=(0, top), ylim=(min(0, self.y_pred.min()), top))
+        ax.set(xlim=(0, top), ylim=(min(0, y_pred.min()), top))
         ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False, markerscale=3)
         return self

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..metrics import relative_change_difference
-from ._base import BLUE, GREY, ORANGE, one_axes
+from ._base import BLUE, GREY, ORANGE, check_values, one_axes
 
 
 class RelativeChangeDisplay:
@@ -13,10 +13,10 @@ class RelativeChangeDisplay:
 
     Parameters
     ----------
-    rcd : ndarray of shape (n_windows,)
+    rcd : array-like of shape (n_windows,)
         Relative change difference of the test data; see
         :func:`skprog.metrics.relative_change_difference`.
-    rcd_train : ndarray of shape (n_train_windows,), default=None
+    rcd_train : array-like of shape (n_train_windows,), default=None
         The same of the training data. None draws test data only.
 
     Attributes
@@ -129,21 +129,27 @@ class RelativeChangeDisplay:
         ------
         ImportError
             If matplotlib is missing.
+        ValueError
+            If values are empty or not finite.
         """
+        rcd = check_values("rcd", self.rcd)
+        rcd_train = self.rcd_train
+        if rcd_train is not None:
+            rcd_train = check_values("rcd_train", rcd_train)
         ax = self.ax_ = one_axes(self, ax, figsize=(6.4, 4.0))
         self.figure_ = ax.figure
-        for name, rcd, color in (("training", self.rcd_train, BLUE), ("test", self.rcd, ORANGE)):
-            if rcd is None:
+        for name, values, color in (("training", rcd_train, BLUE), ("test", rcd, ORANGE)):
+            if values is None:
                 continue
             # Predictions below 0 lie beyond -1; they count in the first bin.
-            share = np.full(len(rcd), 100 / len(rcd))
+            share = np.full(len(values), 100 / len(values))
             ax.hist(
-                np.clip(rcd, -1, 1),
+                np.clip(values, -1, 1),
                 np.linspace(-1, 1, 41),
                 weights=share,
                 color=color,
                 alpha=0.6,
-                label=f"{name} ({len(rcd)} windows)",
+                label=f"{name} ({len(values)} windows)",
             )
         ax.axvline(0, color=GREY, lw=1, ls="--")
         ax.set(xlabel="Relative change difference", ylabel="Share of windows (%)", xlim=(-1, 1))

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from .._checks import check_runs
-from ..decision import ema, find_max_life, replacement_rows, run_bounds
-from ..metrics import replacement_error
-from ._base import BLUE, GREY, SKY, VERMILION, check_rul_pair, several_axes
+from ..decision import all_one_run, check_time, ema, find_max_life, replacement_rows, run_bounds
+from ..metrics import check_rul_pair, replacement_error
+from ._base import BLUE, GREY, SKY, VERMILION, several_axes
 
 
 class RULDisplay:
@@ -148,23 +147,22 @@ class RULDisplay:
         Raises
         ------
         ValueError
-            If arrays differ in length or are not finite, runs are interleaved, a setting is out
-            of range, or ``ax`` holds another number of axes.
+            If arrays differ in length, are empty or not finite, ``y_true`` is negative or rises
+            within a run, ``time`` falls within one, runs are interleaved, a setting is out of
+            range, or ``ax`` holds another number of axes.
         """
         y_true, y_pred = check_rul_pair(y_true, y_pred)
-        runs = np.full(len(y_true), "") if runs is None else check_runs(runs, len(y_true))
-        time = None if time is None else np.asarray(time, dtype=float)
-        if time is not None and time.shape != y_true.shape:
-            raise ValueError(f"time has shape {time.shape} but there are {len(y_true)} windows.")
+        ids = all_one_run(runs, len(y_true))
+        time = None if time is None else check_time(time, ids)
         rule = {"max_life": max_life, "threshold": threshold, "span": span}
-        result = replacement_error(y_true, y_pred, runs=runs, **rule)
+        result = replacement_error(y_true, y_pred, runs=ids, **rule)
         display = cls(
             y_true=y_true,
             y_pred=y_pred,
-            smoothed=ema(y_pred, runs, span=span),
-            runs=runs,
+            smoothed=ema(y_pred, ids, span=span),
+            runs=np.full(len(ids), "") if runs is None else ids,
             time=time,
-            rows=replacement_rows(y_pred, runs, **rule),
+            rows=replacement_rows(y_pred, ids, **rule),
             error=result.error,
             failed_in_service=result.failed_in_service,
             max_life=max_life,
@@ -199,7 +197,7 @@ class RULDisplay:
         self.figure_ = self.ax_[0].figure
         for i, (axes, (start, stop)) in enumerate(zip(self.ax_, bounds, strict=True)):
             self._plot_run(axes, start, stop, self.rows[i])
-            verdict = _verdict(self.error[i], self.failed_in_service[i])
+            verdict = _verdict(self.rows[i], self.error[i], self.failed_in_service[i])
             axes.set_title(
                 ": ".join(filter(None, [str(self.runs[start]), verdict])), fontsize="medium"
             )
@@ -232,9 +230,11 @@ class RULDisplay:
         ax.spines[["top", "right"]].set_visible(False)
 
 
-def _verdict(error, failed):
+def _verdict(row, error, failed):
     if failed:
         return "fails in service"
+    if row < 0:
+        return "cut before failure, not replaced"
     if np.isnan(error):
         return "life too short for an error"
     side = "late" if error < 0 else "early"

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .._checks import check_integer, check_option
+from .._checks import as_numbers, check_finite, check_integer, check_option
+from ..preprocessing import WelchSpectrogram
 from ._base import one_axes
 
 
@@ -65,6 +66,8 @@ class SpectrogramDisplay:
 
         Raises
         ------
+        TypeError
+            If ``estimator`` is no WelchSpectrogram.
         ValueError
             If ``X`` is not one window, or has no such channel.
         """
@@ -74,6 +77,10 @@ class SpectrogramDisplay:
         check_integer("channel", channel, minimum=0)
         if channel >= len(X):
             raise ValueError(f"channel={channel} but the window has {len(X)}; counted from 0.")
+        if not isinstance(estimator, WelchSpectrogram):
+            raise TypeError(
+                f"estimator of type {type(estimator).__name__} must be a WelchSpectrogram."
+            )
         spectrogram = estimator.transform(X[None])[0, channel]
         display = cls(
             spectrogram,
@@ -101,17 +108,18 @@ class SpectrogramDisplay:
         ImportError
             If matplotlib is missing.
         ValueError
-            If ``spectrogram`` is not 2-d, ``f`` or ``t`` has another length, or ``output`` is
-            unknown.
+            If ``spectrogram`` is not 2-d, ``f`` or ``t`` has another length, numbers are not
+            finite, or ``output`` is unknown.
         """
         check_option("output", self.output, ("log", "density"))
         # float16 suits storage only.
-        log_psd = np.asarray(self.spectrogram, dtype=float)
+        log_psd = as_numbers("spectrogram", self.spectrogram)
         if log_psd.ndim != 2 or log_psd.size == 0:
             raise ValueError(
                 f"spectrogram has shape {log_psd.shape}; give one channel of one window, "
                 "(n_freqs, n_segments)."
             )
+        check_finite(log_psd, "spectrogram")
         if self.output == "density":
             log_psd = np.log10(np.maximum(log_psd, 1e-12))
         f = _axis("f", self.f, log_psd.shape[0])
@@ -128,7 +136,8 @@ class SpectrogramDisplay:
 def _axis(name, values, length):
     if values is None:
         return np.arange(length)
-    values = np.asarray(values, dtype=float)
+    values = as_numbers(name, values)
     if values.shape != (length,):
         raise ValueError(f"{name} has shape {values.shape} but the spectrogram has {length} there.")
+    check_finite(values, name)
     return values

@@ -5,7 +5,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import check_finite
-from ._base import check_same_size, check_windows, map_windows
+from ._base import check_same_size, check_windows, keep_earlier_fit, map_windows
 
 AXES = ("n_channels=2", "n_timepoints")
 
@@ -59,8 +59,9 @@ class AccelRotation45(TransformerMixin, BaseEstimator):
         TypeError
             If ``X`` is sparse.
         """
-        X = check_windows(self, X, AXES, reset=True)
-        _check_channels(X)
+        with keep_earlier_fit(self):
+            X = check_windows(self, X, AXES, reset=True)
+            _check_channels(X)
         self.n_timepoints_in_ = X.shape[-1]
         return self
 

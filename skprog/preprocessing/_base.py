@@ -1,5 +1,7 @@
 """What transformers of windows share: the check at the door and work in blocks."""
 
+from contextlib import contextmanager
+
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
@@ -7,6 +9,7 @@ from .._checks import (
     FLOATS,
     check_finite,
     check_finite_windows,
+    check_plain,
     check_sequences,
     is_sequences,
 )
@@ -48,6 +51,7 @@ def check_windows(estimator, X, axes, *, reset):
 
 
 def _as_floats(estimator, X):
+    check_plain("X", X)
     try:
         with np.errstate(over="ignore"):
             return check_array(
@@ -71,6 +75,29 @@ def check_same_size(estimator, axis, size, fitted):
             f"X has {axis}={size} but {type(estimator).__name__} was fitted on {axis}={fitted}; "
             "prepare both alike or fit again."
         )
+
+
+@contextmanager
+def keep_earlier_fit(estimator):
+    """Give an estimator back all it knew if the block ends in an error."""
+    known = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(known)
+        raise
+
+
+def check_same_params(estimator):
+    """Refuse parameters set since fit, which kept them as ``_fitted_params``."""
+    for name, fitted in estimator._fitted_params.items():
+        value = getattr(estimator, name)
+        if value is not fitted and not np.array_equal(value, fitted):
+            raise ValueError(
+                f"{name}={value!r} but {type(estimator).__name__} was fitted with "
+                f"{name}={fitted!r}; fit again."
+            )
 
 
 def map_windows(f, X):

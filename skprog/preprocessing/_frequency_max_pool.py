@@ -5,7 +5,14 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import check_integer
-from ._base import blocks, check_same_size, check_windows, map_windows
+from ._base import (
+    blocks,
+    check_same_params,
+    check_same_size,
+    check_windows,
+    keep_earlier_fit,
+    map_windows,
+)
 
 AXES = ("n_freqs", "n_segments")
 
@@ -67,12 +74,15 @@ class FrequencyMaxPool(TransformerMixin, BaseEstimator):
             If ``X`` is sparse or ``pool_size`` is not an integer.
         """
         check_integer("pool_size", self.pool_size)
-        n_freqs = check_windows(self, X, AXES, reset=True).shape[-2]
-        if self.pool_size > n_freqs:
-            raise ValueError(
-                f"pool_size={self.pool_size} exceeds n_freqs={n_freqs}; use a smaller pool_size."
-            )
+        with keep_earlier_fit(self):
+            n_freqs = check_windows(self, X, AXES, reset=True).shape[-2]
+            if self.pool_size > n_freqs:
+                raise ValueError(
+                    f"pool_size={self.pool_size} exceeds n_freqs={n_freqs}; use a smaller "
+                    "pool_size."
+                )
         self.n_freqs_in_ = n_freqs
+        self._fitted_params = self.get_params()
         return self
 
     def transform(self, X):
@@ -91,25 +101,28 @@ class FrequencyMaxPool(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If ``n_freqs`` differs from ``fit``, or spectrograms hold NaN or infinity.
+            If ``n_freqs`` or ``pool_size`` differs from ``fit``, or spectrograms hold NaN or
+            infinity.
         """
         check_is_fitted(self)
+        check_same_params(self)
         X = check_windows(self, X, AXES, reset=False)
         check_same_size(self, "n_freqs", X.shape[-2], self.n_freqs_in_)
         return map_windows(self._pool, X)
 
     def _pool(self, S):
         n_freqs, n_segments = S.shape[-2:]
-        n_bands = n_freqs // self.pool_size
+        pool_size = int(self.pool_size)
+        n_bands = n_freqs // pool_size
         pooled = np.empty((*S.shape[:-2], n_bands, n_segments), dtype=S.dtype)
         rows = pooled.reshape(-1, n_bands, n_segments)
         with np.errstate(over="ignore", invalid="ignore"):
             for part, block in blocks(S, 2, 4 * n_freqs * n_segments):
-                kept = block[:, : n_bands * self.pool_size]
-                groups = kept.reshape(-1, n_bands, self.pool_size, n_segments)
+                kept = block[:, : n_bands * pool_size]
+                groups = kept.reshape(-1, n_bands, pool_size, n_segments)
                 largest = groups[:, :, 0]
                 # Bin by bin: NumPy is 15 times slower when it reduces an axis this short.
-                for i in range(1, self.pool_size):
+                for i in range(1, pool_size):
                     largest = np.maximum(largest, groups[:, :, i])
                 rows[part] = largest
         return pooled

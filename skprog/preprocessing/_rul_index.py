@@ -4,7 +4,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from .._checks import as_numbers, check_finite, check_number
+from .._checks import as_numbers, check_finite, check_number, check_plain
+from ._base import check_same_params, keep_earlier_fit
+
+MAX_W = 1e6
 
 
 class RULIndex(TransformerMixin, BaseEstimator):
@@ -16,8 +19,8 @@ class RULIndex(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     w : float, default=0.25
-        Weight of the maximum expected life; the smaller, the more of the index's range belongs to
-        the last part of life.
+        Weight of the maximum expected life, at most 1e6; the smaller, the more of the index's
+        range belongs to the last part of life.
     max_life : float, default=None
         Maximum expected life in s; None learns it from the data of ``fit``.
 
@@ -76,19 +79,28 @@ class RULIndex(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter is not above 0, RUL is negative, NaN, infinite, complex or empty, or is
+            If a parameter is out of range, RUL is negative, NaN, infinite, complex or empty, or is
             0 throughout without ``max_life``.
         TypeError
             If RUL is sparse or a parameter is not a number.
         """
         check_number("w", self.w, above=0)
+        if self.w > MAX_W:
+            raise ValueError(
+                f"w={self.w} must be at most {MAX_W:g}; beyond, the index is about 1 for every RUL."
+            )
         if self.max_life is not None:
             check_number("max_life", self.max_life, above=0)
-        rul = self._check_rul(X, reset=True, has_target=y is not None)
-        max_life = float(rul.max() if self.max_life is None else self.max_life)
-        if max_life == 0:
-            raise ValueError("RUL is 0 throughout, no maximum expected life; give max_life in s.")
+        with keep_earlier_fit(self):
+            rul = self._check_rul(X, reset=True, has_target=y is not None)
+            max_life = float(rul.max() if self.max_life is None else self.max_life)
+            if max_life == 0:
+                raise ValueError(
+                    "RUL is 0 throughout, no maximum expected life; give max_life in s."
+                )
+            _check_scale(self.w, max_life)
         self.max_life_ = max_life
+        self._fitted_params = self.get_params()
         return self
 
     def transform(self, X):
@@ -107,10 +119,12 @@ class RULIndex(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If RUL is negative, NaN, infinite, complex, empty or of other columns than in ``fit``.
+            If RUL is negative, NaN, infinite, complex, empty or of other columns than in ``fit``,
+            or a parameter was set since.
         """
         check_is_fitted(self)
-        scale = self.w * self.max_life_
+        check_same_params(self)
+        scale = float(self.w) * self.max_life_
         return scale / (self._check_rul(X, reset=False) + scale)
 
     def inverse_transform(self, X):
@@ -129,15 +143,18 @@ class RULIndex(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the index is NaN or infinite.
+            If the index is NaN or infinite, or a parameter was set since ``fit``.
         """
         check_is_fitted(self)
+        check_same_params(self)
+        w = float(self.w)
         index = as_numbers("RUL index", X)
         check_finite(index, "RUL index")
-        index = np.clip(index, self.w / (1 + self.w), 1)
-        return np.minimum(self.w * self.max_life_ * (1 - index) / index, self.max_life_)
+        index = np.clip(index, w / (1 + w), 1)
+        return np.minimum(w * self.max_life_ * (1 - index) / index, self.max_life_)
 
     def _check_rul(self, X, *, reset, has_target=False):
+        check_plain("RUL", X)
         rul = check_array(
             X,
             dtype=np.float64,
@@ -168,3 +185,12 @@ class RULIndex(TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = True
         return tags
+
+
+def _check_scale(w, max_life):
+    scale = float(w) * max_life
+    if not np.finfo(float).tiny <= scale <= np.finfo(float).max:
+        raise ValueError(
+            f"w={w} times the maximum expected life of {max_life} s is {scale}, beyond what float64 "
+            "holds precisely; use another w or max_life."
+        )

@@ -9,7 +9,14 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import check_integer, check_number, check_option
-from ._base import blocks, check_same_size, check_windows, map_windows
+from ._base import (
+    blocks,
+    check_same_params,
+    check_same_size,
+    check_windows,
+    keep_earlier_fit,
+    map_windows,
+)
 
 FLOOR = 1e-12
 
@@ -133,17 +140,18 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
             If there are more channels than timepoints.
         """
         check_number("fs", self.fs, above=0)
-        check_integer("nperseg", self.nperseg, minimum=2)
-        check_integer("hop", self.hop)
+        nperseg = check_integer("nperseg", self.nperseg, minimum=2)
+        hop = check_integer("hop", self.hop)
         if self.f_max is not None:
             check_number("f_max", self.f_max, above=0)
         check_option("output", self.output, ("density", "log"))
         check_option("dtype", self.dtype, ("float16", "float32"))
         self._taper()
-        X = check_windows(self, X, ("n_timepoints",), reset=True)
-        n_timepoints = X.shape[-1]
-        if n_timepoints < self.nperseg:
-            raise ValueError(_too_short(self.nperseg, X.shape))
+        with keep_earlier_fit(self):
+            X = check_windows(self, X, ("n_timepoints",), reset=True)
+            n_timepoints = X.shape[-1]
+            if n_timepoints < nperseg:
+                raise ValueError(_too_short(nperseg, X.shape))
         if len(X.shape) > 2 and X.shape[-2] > n_timepoints:
             warnings.warn(
                 f"X has more channels ({X.shape[-2]}) than timepoints ({n_timepoints}); if they "
@@ -151,13 +159,14 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
                 UserWarning,
                 stacklevel=2,
             )
-        frequencies = np.arange(self.nperseg // 2 + 1) * self.fs / self.nperseg
-        starts = np.arange(0, n_timepoints - self.nperseg + 1, self.hop)
+        frequencies = np.arange(nperseg // 2 + 1) * self.fs / nperseg
+        starts = np.arange(0, n_timepoints - nperseg + 1, hop)
         self.n_timepoints_in_ = n_timepoints
         self.frequencies_ = (
             frequencies if self.f_max is None else frequencies[frequencies < self.f_max]
         )
-        self.segment_times_ = (starts + self.nperseg / 2) / self.fs
+        self.segment_times_ = (starts + nperseg / 2) / self.fs
+        self._fitted_params = self.get_params()
         return self
 
     def transform(self, X):
@@ -176,10 +185,11 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If windows have another length than in ``fit``, hold NaN or infinity, or the density
-            overflows ``dtype``.
+            If windows have another length than in ``fit``, hold NaN or infinity, a parameter was
+            set since ``fit``, or the density overflows ``dtype``.
         """
         check_is_fitted(self)
+        check_same_params(self)
         X = check_windows(self, X, ("n_timepoints",), reset=False)
         check_same_size(self, "n_timepoints", X.shape[-1], self.n_timepoints_in_)
         return map_windows(self._spectrograms, X)
@@ -198,7 +208,7 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
                 )
         else:
             try:
-                taper = get_window(self.window, self.nperseg)
+                taper = get_window(self.window, int(self.nperseg))
             except (TypeError, ValueError) as error:
                 raise ValueError(
                     f"window={self.window!r} is unknown to scipy.signal.get_window ({error}); use "
@@ -212,12 +222,12 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         return taper * np.sqrt(2 / (self.fs * power))
 
     def _spectrograms(self, X):
-        nperseg, hop = self.nperseg, self.hop
+        nperseg, hop = int(self.nperseg), int(self.hop)
         n_segments, n_freqs = len(self.segment_times_), len(self.frequencies_)
         taper = self._taper()
         # A segment's mean shows as the taper's own spectrum, which soon fades for most tapers.
         leak = np.fft.rfft(taper)[:n_freqs] / nperseg
-        n_leak = 1 + np.flatnonzero(np.abs(leak) > 1e-10 * np.abs(leak).max())[-1]
+        n_leak = 1 + max(np.flatnonzero(np.abs(leak) > 1e-10 * np.abs(leak).max()), default=-1)
         leak = leak[:n_leak].astype(np.complex64)
         taper = torch.from_numpy(taper.astype(np.float32))
         out = np.empty((*X.shape[:-1], n_segments, n_freqs), dtype=self.dtype)
