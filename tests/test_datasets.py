@@ -587,12 +587,25 @@ def test_any_sizes_give_finite_windows(n_runs, n_windows, n_timepoints, period):
         ({"fs": 5000}, ValueError, "fs=5000 must be finite and at least 10000"),
         ({"period": 0}, ValueError, "period=0 must be finite and above 0"),
         ({"fs": "fast"}, TypeError, "fs='fast' must be a number"),
-        ({"random_state": "seed"}, TypeError, "SeedSequence"),
+        ({"random_state": "seed"}, TypeError, "random_state='seed' must be None, an integer of"),
+        ({"random_state": -1}, ValueError, "random_state=-1 must be None, an integer of"),
     ],
 )
 def test_impossible_simulations_are_refused(kwargs, error, message):
     with pytest.raises(error, match=message):
         make_run_to_failure(**kwargs)
+
+
+def test_paths_and_bearings_of_another_type_are_refused(tree):
+    with pytest.raises(TypeError, match=r"^data_home=3 must be a path\.$"):
+        load_femto(3)
+    with pytest.raises(TypeError, match=r"^source=None must be a path\.$"):
+        compact_femto(None, tree)
+    message = "^bearings={} must be a list of names such as '1_1'"
+    with pytest.raises(TypeError, match=message.format(3)):
+        load_femto(tree, bearings=3)
+    with pytest.raises(TypeError, match=message.format(None)):
+        paper_split(None)
 
 
 # Real data

@@ -6,9 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.base import BaseEstimator, clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import VotingRegressor
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import Bunch
 
 from skprog.decision import MaintenanceRule, ema, find_max_life, replacement_time
+from skprog.estimators import DummyRUL
+from skprog.preprocessing import RULIndex
 from skprog.sequences import RunSequences
 
 RUNS = np.repeat(["b", "a"], [4, 3])
@@ -110,13 +117,34 @@ def test_apply_predicts_and_takes_the_max_life_of_the_model(X):
 
 
 def test_max_life_is_found_inside_ensembles_and_searches():
-    class Outer:
-        pass
+    X, y = np.zeros((20, 2)), 10.0 * np.arange(20)[::-1]
+    short = make_pipeline(DummyRUL())
+    long = make_pipeline(FunctionTransformer(), FunctionTransformer(), DummyRUL())
+    ensemble = VotingRegressor([("short", short), ("long", long)])
+    assert find_max_life(ensemble.fit(X, y)) == 190
+    search = GridSearchCV(ensemble, {"weights": [None]}, cv=2)
+    assert find_max_life(search.fit(X, y)) == 190
 
-    search, ensemble = Outer(), Outer()
-    ensemble.estimators_ = [Model(), Model()]
-    search.best_estimator_ = ensemble
-    assert find_max_life(search) == 2000
+
+def test_max_life_of_a_transformed_target_is_in_seconds_or_has_to_be_given():
+    X, y = np.zeros((20, 2)), 10.0 * np.arange(20)[::-1]
+    model = TransformedTargetRegressor(DummyRUL(), transformer=RULIndex()).fit(X, y)
+    assert model.regressor_.max_life_ == 1
+    assert find_max_life(make_pipeline(model)) == 190
+    scaled = TransformedTargetRegressor(DummyRUL(), func=np.sqrt, inverse_func=np.square).fit(X, y)
+    with pytest.raises(ValueError, match="TransformedTargetRegressor has no max_life_; pass max_"):
+        find_max_life(scaled)
+
+
+def test_ema_takes_spans_of_any_width_and_ruls_of_any_size():
+    np.testing.assert_array_equal(ema(RUL, span=np.uint8(255)), ema(RUL, span=255))
+    huge = [1.7e308, -1.7e308, 1.7e308]
+    np.testing.assert_allclose(ema(huge, span=3), np.multiply([1, 0, 0.5], 1.7e308), atol=1e293)
+
+
+def test_a_rule_takes_runs_in_a_list():
+    X = Bunch(runs=["b"] * 4 + ["a"] * 3, time=TIME.tolist())
+    assert MaintenanceRule(span=1, max_life=2000).replacement_times(RUL, X)["b"] == 20.0
 
 
 def test_rules_clone_and_pickle():
@@ -131,6 +159,9 @@ def test_rules_clone_and_pickle():
         ({"rul": []}, "at least 1 window"),
         ({"rul": [1.0, np.nan]}, "rul contains NaN"),
         ({"rul": [1.0, np.inf]}, "rul contains infinity"),
+        ({"rul": np.array(["2020-01-01"], "M8[s]")}, "rul must be real numbers"),
+        ({"rul": ["long"]}, "rul must be real numbers"),
+        ({"rul": [1j]}, "rul must be real numbers"),
         ({"rul": [1.0, 2.0], "runs": [0]}, "2 windows"),
         ({"rul": [1.0, 2.0, 3.0], "runs": [0, 1, 0]}, "interleaved"),
         ({"rul": [1.0], "span": 0}, "span=0 must be finite and at least 1"),
@@ -147,6 +178,8 @@ def test_ema_refuses(arguments, message):
         ({"time": TIME[:3]}, "time has shape"),
         ({"time": np.full(7, np.nan)}, "time contains NaN"),
         ({"rul": np.ones((2, 7))}, "give one RUL per window"),
+        ({"time": TIME.astype("M8[s]")}, "time must be real numbers"),
+        ({"time": TIME[::-1]}, "time falls within run b; sort rows by run, then by time"),
         ({"max_life": 0}, "max_life=0"),
         ({"max_life": np.inf}, "max_life=inf"),
         ({"threshold": 1.5}, "threshold=1.5"),

@@ -3,6 +3,7 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -159,3 +160,36 @@ def test_rows_of_another_shape_are_refused():
     model = DummyRUL().fit(X, y)
     with pytest.raises(ValueError, match=r"rows of shape \(3, 2\) but DummyRUL was fitted"):
         model.predict(sequences(n_steps=3)[0])
+
+
+def test_a_fit_that_fails_leaves_the_baseline_as_it_was():
+    X, y = sequences()
+    model = DummyRUL(by="load").fit(X, y)
+    before = dict(vars(model))
+    for wrong in (sequences(time=False, n_steps=3), (sequences(n_steps=3)[0], y[:-1])):
+        with pytest.raises(ValueError, match=r"pass time=|y has 20 values"):
+            model.fit(*wrong)
+        assert vars(model) == before
+    fresh = DummyRUL()
+    with pytest.raises(ValueError, match="pass time="):
+        fresh.fit(*sequences(time=False))
+    with pytest.raises(NotFittedError):
+        fresh.predict(X)
+
+
+def test_parameters_set_after_fit_wait_for_the_next():
+    X, y = sequences()
+    model = DummyRUL().fit(X, y)
+    lives = model.predict(X)
+    model.set_params(strategy="constant", constant=7, by="condition")
+    np.testing.assert_array_equal(model.predict(X), lives)
+    assert (model.fit(X, y).predict(X) == 7).all()
+    assert not hasattr(model, "mean_life_")
+    assert (model.set_params(strategy="mean_life").predict(X) == 7).all()
+    assert not hasattr(model.fit(X, y), "constant_")
+
+
+@pytest.mark.parametrize("by", [np.array(["load"]), np.array(1), True, 1.0])
+def test_by_of_another_type_is_refused(by):
+    with pytest.raises(TypeError, match=r"must be the name or position of a column of X\.context"):
+        DummyRUL(by=by).fit(*sequences())

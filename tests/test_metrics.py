@@ -158,6 +158,33 @@ def test_an_alarm_at_failure_comes_too_late():
     assert np.isnan(result.mean_abs_error)
 
 
+def test_a_run_cut_before_failure_counts_only_if_it_is_replaced():
+    y_true = np.r_[ramp(40, 100), ramp(40, 100), ramp(50)]
+    y_pred = np.r_[np.full(40, 900.0), ramp(40, -50), ramp(50)]
+    runs = np.repeat(["unknown", "early", "right"], [40, 40, 50])
+    result = replacement_error(y_true, y_pred, runs=runs, max_life=1000, span=1)
+    np.testing.assert_array_equal(result.error, [np.nan, 15, 0])
+    assert not result.failed_in_service.any()
+    cost = maintenance_cost(y_true, y_pred, runs=runs, max_life=1000, span=1)
+    assert cost == pytest.approx(0.15 / 2)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS[2:])
+def test_rul_that_rises_within_a_run_is_refused(function):
+    runs = ["r0"] * 3 + ["r1"] * 3
+    function([2.0, 1.0, 0.0, 2.0, 2.0, 0.0], np.ones(6), runs=runs)
+    with pytest.raises(ValueError, match="y_true rises within run r1; sort rows by run, then by"):
+        function([2.0, 1.0, 0.0, 1.0, 2.0, 0.0], np.ones(6), runs=runs)
+
+
+@pytest.mark.parametrize("scorer", SCORERS[1:])
+def test_scorers_refuse_rows_out_of_order(scorer):
+    X, y = runs_to_failure({"a": 50, "b": 90})
+    model = DummyRUL().fit(X, y)
+    with pytest.raises(ValueError, match="y_true rises within run b"):
+        scorer(model, X[::-1], y[::-1])
+
+
 def test_error_is_undefined_for_a_life_below_the_threshold_yet_its_failure_counts():
     y_true = np.r_[ramp(10), ramp(10), ramp(11)]
     y_pred = np.r_[ramp(10), np.full(10, 900.0), ramp(11)]
@@ -263,6 +290,9 @@ def test_scorers_need_a_max_life(scorer):
         ([np.nan], [1.0], None, "y_true contains NaN"),
         ([1.0], [np.inf], None, "y_pred contains infinity"),
         ([-1.0], [1.0], None, r"negative RUL -1\.0 s"),
+        (np.array(["2020-01-01"], "M8[s]"), [1.0], None, "y_true must be real numbers"),
+        ([1.0], ["long"], None, "y_pred must be real numbers"),
+        ([1.0], [1j], None, "y_pred must be real numbers"),
         ([1.0, 2.0], [1.0, 2.0], [0], "2 windows"),
         ([3.0, 2.0, 1.0], [3.0, 2.0, 1.0], [0, 1, 0], "interleaved"),
     ],

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from skprog.estimators import DummyRUL
+from skprog.estimators import CnnLstmRUL, DummyRUL
 from skprog.plots import (
     PredictedVsTrueDisplay,
     RelativeChangeDisplay,
@@ -120,16 +120,16 @@ assert "matplotlib" not in sys.modules
 
 def test_rul_display_says_how_each_run_ends():
     ramp = 10.0 * np.arange(400)[::-1]
-    y_true = np.r_[ramp, ramp, ramp, ramp[-20:]]
-    y_pred = np.r_[0.5 * ramp, 1.2 * ramp, 0 * ramp + 9000, ramp[-20:]]
-    display = RULDisplay.from_predictions(
-        y_true, y_pred, runs=np.repeat(list("abcd"), [400, 400, 400, 20]), max_life=5000, span=1
-    )
+    y_true = np.r_[ramp, ramp, ramp, ramp[-20:], ramp[:300]]
+    y_pred = np.r_[0.5 * ramp, 1.2 * ramp, 0 * ramp + 9000, ramp[-20:], ramp[:300]]
+    runs = np.repeat(list("abcde"), [400, 400, 400, 20, 300])
+    display = RULDisplay.from_predictions(y_true, y_pred, runs=runs, max_life=5000, span=1)
     assert [ax.get_title() for ax in display.ax_] == [
         "a: replaced 10 % of MEL early",
         "b: replaced 2 % of MEL late",
         "c: fails in service",
         "d: life too short for an error",
+        "e: cut before failure, not replaced",
     ]
 
 
@@ -183,6 +183,17 @@ def test_predicted_vs_true_display_shows_predictions_beyond_mel_and_below_zero()
     assert high >= 300
 
 
+def test_displays_made_of_lists_draw_like_arrays():
+    display = PredictedVsTrueDisplay([2, 1], [1, 2], runs=["a", "a"], max_life=3).plot()
+    assert display.ax_.get_lines()[1].get_ydata().tolist() == [1, 2]
+    assert RelativeChangeDisplay([0.5, -0.5]).plot().ax_.containers
+
+
+def test_a_spectrogram_needs_a_transformer_that_makes_one(window):
+    with pytest.raises(TypeError, match="estimator of type CnnLstmRUL must be a WelchSpectrogram"):
+        SpectrogramDisplay.from_estimator(CnnLstmRUL(), window)
+
+
 def test_relative_change_display_counts_shares_of_train_and_test():
     display = RelativeChangeDisplay.from_predictions(
         [100.0, 100.0], [50.0, -900.0], y_train=[1.0] * 5, y_train_pred=[1.0] * 5
@@ -212,11 +223,16 @@ def test_spectrogram_display_draws_density_as_log():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: RULDisplay.from_predictions([1.0], [1.0, 2.0], max_life=9), "y_pred 2"),
+        (lambda: RULDisplay.from_predictions([1.0], [1.0, 2.0], max_life=9), "both must"),
         (lambda: RULDisplay.from_predictions([1.0], [np.nan], max_life=9), "y_pred contains NaN"),
         (lambda: RULDisplay.from_predictions([], [], max_life=9), "at least 1"),
         (lambda: RULDisplay.from_predictions([1.0], [1.0], max_life=0), "max_life=0"),
         (lambda: RULDisplay.from_predictions([1.0], [1.0], time=[1, 2], max_life=9), "time has"),
+        (
+            lambda: RULDisplay.from_predictions([2, 1], [1, 1], time=[1, 0], max_life=9),
+            "time falls within run 0; sort",
+        ),
+        (lambda: RULDisplay.from_predictions([1, 2], [1, 1], max_life=9), "y_true rises within"),
         (
             lambda: RULDisplay.from_predictions([1.0] * 3, [1.0] * 3, runs=[0, 1, 0], max_life=9),
             "interleaved",
@@ -238,10 +254,16 @@ def test_spectrogram_display_draws_density_as_log():
             lambda: PredictedVsTrueDisplay.from_predictions([1], [1], max_life=1, threshold=2),
             "threshold=2",
         ),
-        (lambda: PredictedVsTrueDisplay.from_predictions([[1]], [[1]], max_life=1), "one RUL per"),
+        (lambda: PredictedVsTrueDisplay.from_predictions([[1]], [[1]], max_life=1), "both must"),
+        (lambda: PredictedVsTrueDisplay([1], [np.nan], max_life=1).plot(), "y_pred contains NaN"),
+        (lambda: PredictedVsTrueDisplay([-1], [1], max_life=1).plot(), "y_true holds the negative"),
+        (lambda: RelativeChangeDisplay([]).plot(), "rcd has shape .* at least 1"),
+        (lambda: RelativeChangeDisplay([1], rcd_train=[np.nan]).plot(), "rcd_train contains NaN"),
         (lambda: RelativeChangeDisplay.from_predictions([1.0], [1.0], y_train=[1]), "together"),
         (lambda: RelativeChangeDisplay.from_estimator(None, 0, 0, X_train=[1]), "together"),
         (lambda: SpectrogramDisplay(np.zeros(3)).plot(), "give one channel of one window"),
+        (lambda: SpectrogramDisplay([[np.nan]]).plot(), "spectrogram contains NaN"),
+        (lambda: SpectrogramDisplay([[1.0]], f=[np.inf]).plot(), "f contains inf"),
         (lambda: SpectrogramDisplay(np.zeros((3, 2)), f=[1, 2]).plot(), "f has shape"),
         (lambda: SpectrogramDisplay(np.zeros((3, 2)), t=[1, 2, 3]).plot(), "t has shape"),
         (lambda: SpectrogramDisplay(np.zeros((3, 2)), output="psd").plot(), "output='psd'"),

@@ -359,7 +359,7 @@ def test_clone_pickle_and_a_caching_pipeline_work(transformer, windows, tmp_path
         (
             lambda X: np.where(X[3, 0, 5] == X, np.nan, X),
             ValueError,
-            r"NaN \(NaN or inf; first in row 3",
+            r"NaN \(first in row 3\)",
         ),
         (lambda X: np.where(X[3, 0, 5] == X, -np.inf, X), ValueError, "inf.*first in row 3"),
         (lambda X: 1e300 * X.astype(float), ValueError, "infinity or a value too large"),
@@ -368,6 +368,8 @@ def test_clone_pickle_and_a_caching_pipeline_work(transformer, windows, tmp_path
         (lambda X: [[[0.0] * 40] * 2, [[0.0] * 39] * 2], ValueError, "unequal length; cut"),
         (lambda X: [[[0.0] * 40, [0.0] * 39]], ValueError, "unequal length; cut"),
         (lambda X: X + 1j, ValueError, "Complex data not supported"),
+        (lambda X: np.ma.array(X, mask=X > 1), ValueError, "X has masked values; fill"),
+        (lambda X: X.astype("datetime64[s]"), ValueError, "must be real numbers; convert"),
         (lambda X: sparse.csr_array(X[0]), TypeError, "[Ss]parse"),
         (lambda X: X[0, 0], ValueError, "Reshape your data"),
         (lambda X: RunSequences.from_runs(X, np.zeros(12))[:0], ValueError, "0 sequences"),
@@ -446,7 +448,75 @@ def test_spectrograms_of_real_windows_equal_scipy(real_data):
     np.testing.assert_allclose(pooled, largest, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("transformer", "params"),
+    [
+        (WelchSpectrogram(**SMALL), {"nperseg": 99}),
+        (FrequencyMaxPool(2), {"pool_size": 99}),
+        (AccelRotation45(), {}),
+        (RULIndex(), {}),
+    ],
+)
+def test_a_failed_fit_leaves_the_earlier_one_as_it_was(transformer, params, windows):
+    X = windows[:, 0] ** 2 if isinstance(transformer, RULIndex) else windows
+    bad = np.zeros((3, 3)) if X.ndim == 2 or not params else np.zeros((3, 3, 3))
+    fitted = clone(transformer).fit(X)
+    expected = fitted.transform(X)
+    before = vars(fitted).copy()
+    fitted.set_params(**params)
+    for rows in (bad, np.zeros((3, 3))):
+        with pytest.raises(ValueError, match=r"exceeds|takes|RUL is 0"):
+            fitted.fit(rows)
+    assert vars(fitted) == before | params
+    fitted.set_params(**transformer.get_params())
+    np.testing.assert_array_equal(fitted.transform(X), expected)
+
+
+@pytest.mark.parametrize(
+    ("transformer", "params"),
+    [
+        (WelchSpectrogram(**SMALL), {"hop": 3}),
+        (WelchSpectrogram(**SMALL), {"nperseg": 8}),
+        (WelchSpectrogram(**SMALL), {"fs": 100}),
+        (WelchSpectrogram(**SMALL), {"window": np.ones(16)}),
+        (WelchSpectrogram(**SMALL, f_max=50), {"f_max": None}),
+        (FrequencyMaxPool(2), {"pool_size": 1}),
+    ],
+)
+def test_parameters_set_after_fit_need_another_fit(transformer, params, windows):
+    fitted = clone(transformer).fit(windows).set_params(**params)
+    name = next(iter(params))
+    with pytest.raises(ValueError, match=rf"was fitted with {name}=.*; fit again\."):
+        fitted.transform(windows)
+    assert len(fitted.fit(windows).transform(windows)) == 12
+
+
+def test_small_integer_types_are_integers(windows):
+    params = {"nperseg": np.uint8(16), "hop": np.uint8(4)}
+    np.testing.assert_array_equal(
+        work(WelchSpectrogram(fs=256, **params), windows),
+        work(WelchSpectrogram(**SMALL), windows),
+    )
+    S = np.random.default_rng(0).random((2, 600, 3))
+    pool = FrequencyMaxPool(np.uint8(200))
+    np.testing.assert_array_equal(work(pool, S), work(FrequencyMaxPool(200), S))
+    assert type(pool.pool_size) is np.uint8
+
+
+def test_a_taper_without_leak_into_the_bins_kept_gives_densities(windows):
+    params = {**SMALL, "window": np.tile([1.0, -1.0], 8), "output": "density", "dtype": "float32"}
+    kept = work(WelchSpectrogram(**params, f_max=1e-3), windows)
+    np.testing.assert_allclose(kept, work(WelchSpectrogram(**params), windows)[..., :1, :], 1e-5)
+
+
 # RULIndex
+
+
+def test_index_refuses_parameters_set_after_fit():
+    rul_index = RULIndex().fit([3.0]).set_params(w=1)
+    for method in (rul_index.transform, rul_index.inverse_transform):
+        with pytest.raises(ValueError, match=r"w=1 but .* was fitted with w=0\.25; fit again"):
+            method([1.0])
 
 
 def test_index_is_1_at_failure_5_7ths_at_a_tenth_of_life_and_a_fifth_at_all_of_it():
@@ -515,6 +585,9 @@ def test_regressor_on_the_index_predicts_within_the_life():
         ([[3.0], [-2.0]], ValueError, "Negative values in data"),
         ([3.0, np.nan], ValueError, "Input RUL contains NaN"),
         ([3.0, np.inf], ValueError, "Input RUL contains inf"),
+        (np.ma.array([3.0, 9.0], mask=[0, 1]), ValueError, "RUL has masked values; fill"),
+        (np.array([3, 2], dtype="timedelta64[s]"), ValueError, "RUL must be real numbers"),
+        (np.array([[3]], dtype="datetime64[s]"), ValueError, "RUL must be real numbers"),
         ([], ValueError, "0 sample"),
         (np.array([3.0, 1j]), ValueError, "Complex data not supported"),
         (sparse.csr_array([[3.0]]), TypeError, "[Ss]parse"),
@@ -535,6 +608,9 @@ def test_bad_rul_is_refused(rul, error, message):
         ({"w": "a"}, TypeError, "w='a' must be a number"),
         ({"max_life": -1.0}, ValueError, r"max_life=-1\.0 must be finite and above 0"),
         ({"max_life": np.nan}, ValueError, "max_life=nan must be finite"),
+        ({"w": 1e20}, ValueError, r"w=1e\+20 must be at most 1e\+06; beyond, the index is about 1"),
+        ({"w": 1e-10, "max_life": 1e-320}, ValueError, "beyond what float64 holds precisely"),
+        ({"w": 100, "max_life": 1e308}, ValueError, "is inf, beyond what float64"),
     ],
 )
 def test_wrong_parameter_of_the_index_is_refused(params, error, message):

@@ -48,6 +48,8 @@ KEYS = {
     "list": [20, 0, 4],
     "empty list": [],
     "range": range(2, 9),
+    "nullable mask": pd.Series(np.arange(24) % 5 == 2, dtype="boolean"),
+    "nullable integers": pd.array([7, 3, 20], dtype="Int64"),
     "ellipsis": ...,
     "array, ellipsis": (np.array([4, 4, 9]), ...),
     "slice, ellipsis": (slice(2, 6), ...),
@@ -323,6 +325,12 @@ def test_any_index_of_rows_selects_what_the_stacked_array_does(key, pad):
     assert rows.context_names == ("load", "speed")
 
 
+def test_an_empty_array_selects_no_rows_although_it_holds_floats(X):
+    for key in (np.array([]), np.array([], dtype=object), (np.array([]), ...)):
+        assert X[key].shape == X[[]].shape
+        assert len(X[key].time) == 0
+
+
 @pytest.mark.parametrize("key", [0, 5, -1, -24, np.int64(7), np.array(7), (3, ...)])
 def test_an_integer_gives_one_stacked_sequence(X, key):
     row = X[key]
@@ -360,6 +368,8 @@ def test_rows_are_iterated_over_as_stacked_sequences(X):
         ((0, ..., 0), "one index, of rows; use np.asarray"),
         (1.0, "only integers"),
         ("a", "only integers"),
+        (pd.array([True, pd.NA] * 12, dtype="boolean"), "must be of integer"),
+        (np.array([1.0]), "must be of integer"),
     ],
 )
 def test_other_indices_are_refused(X, key, message):
@@ -659,6 +669,21 @@ def test_a_pipeline_with_memory_transforms_equal_sequences_once(X, y, tmp_path):
 # Bad input
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.uint64])
+def test_n_steps_of_any_integer_type_gives_the_same_sequences(kind):
+    windows, runs, _ = data({"a": 130, "b": 150})
+    X = RunSequences.from_runs(windows, runs, n_steps=kind(100))
+    np.testing.assert_array_equal(X.index, RunSequences.from_runs(windows, runs, n_steps=100).index)
+
+
+def test_numbers_held_as_objects_and_arrays_with_nothing_masked_are_windows():
+    windows, runs, _ = data()
+    for given_windows in (windows.astype(object), np.ma.array(windows)):
+        X = RunSequences.from_runs(given_windows, runs)
+        assert type(X.windows) is np.ndarray
+        np.testing.assert_array_equal(X.windows, windows, strict=True)
+
+
 @pytest.mark.parametrize(
     ("windows", "message"),
     [
@@ -672,9 +697,15 @@ def test_a_pipeline_with_memory_transforms_equal_sequences_once(X, y, tmp_path):
         (np.array(1.0), r"windows of shape \(\) hold none"),
         (["x", "y", "z"], "dtype <U1; give real numbers"),
         (np.zeros(3, dtype=complex), "dtype complex128; give real numbers"),
-        (np.zeros(3, dtype="datetime64[s]"), r"dtype datetime64\[s\]; give real numbers"),
+        (np.zeros(3, dtype="datetime64[s]"), r"real numbers; convert it .*datetime64\[s\]"),
         ([None, None, None], "dtype object; give real numbers"),
         (scipy.sparse.csr_array(np.eye(3)), "dtype object; give real numbers"),
+        (3, r"windows of shape \(\) hold none"),
+        (None, r"windows of shape \(\) hold none"),
+        (np.ma.array(np.zeros((3, 2)), mask=np.eye(3, 2)), "windows has masked values; fill"),
+        ([np.ma.array([0.0, 1.0], mask=[0, 1])] * 3, "windows has masked values; fill"),
+        (torch.zeros(3, 2, requires_grad=True), r"convert it first .*detach\(\)"),
+        (torch.zeros(3, 2, dtype=torch.bfloat16), "convert it first .*BFloat16"),
     ],
 )
 def test_windows_that_make_no_array_of_numbers_are_refused(windows, message):
@@ -688,7 +719,9 @@ def test_windows_that_make_no_array_of_numbers_are_refused(windows, message):
         (["a"] * 4, r"runs has shape \(4,\) but there are 5 windows; give one run id per window"),
         ([["a"]] * 5, r"runs has shape \(5, 1\) but there are 5 windows"),
         ("aaabb", r"runs has shape \(\) but"),
-        (None, r"runs has shape \(\) but"),
+        (None, "runs is None; give one id per window"),
+        ([1, 1, "1", "1", "1"], "missing or mixed ids"),
+        (np.ma.array([0] * 5, mask=[0, 0, 0, 0, 1]), "runs has masked ids"),
         (list("aabba"), "interleaved: run a starts more than once; sort the windows by run"),
         ([0, 1, 0, 1, 1], "interleaved: run 0 starts more than once"),
         ([0.5, 1, 1, 0.5, 0.5], "interleaved: run 0.5 starts"),

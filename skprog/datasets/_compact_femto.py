@@ -5,7 +5,6 @@ import json
 import os
 import zipfile
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm

@@ -21,6 +21,7 @@ from ._base import (
     TEST,
     check_bearings,
     check_no_gap,
+    check_path,
     list_csv_tree,
     read_csv_window,
     read_manifest,
@@ -117,6 +118,8 @@ def load_femto(data_home=None, bearings=None, subset=None, *, allow_gaps=False, 
     ValueError
         If a bearing or subset is unknown, a file is truncated or damaged, the counts of a bearing
         differ from the manifest's ``counts_sha256``, or file numbers are missing.
+    TypeError
+        If ``data_home`` is not a path, or ``bearings`` is not a list of names.
 
     See Also
     --------
@@ -187,7 +190,7 @@ def load_femto(data_home=None, bearings=None, subset=None, *, allow_gaps=False, 
 
 def _folder(data_home):
     if data_home is not None:
-        return Path(data_home)
+        return check_path("data_home", data_home)
     root = os.environ.get("SKPROG_DATA")
     if not root:
         raise FileNotFoundError(

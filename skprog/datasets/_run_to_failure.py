@@ -78,7 +78,9 @@ def make_run_to_failure(
     ------
     ValueError
         If a size is below 1, ``life_spread`` is negative, ``fs`` is below 10_000 Hz or ``period``
-        is not positive, or ``random_state`` is no seed.
+        is not positive.
+    TypeError
+        If a parameter has the wrong type.
 
     See Also
     --------
@@ -135,8 +137,8 @@ def _generator(random_state):
         random_state = random_state.randint(2**32, dtype=np.uint32)
     try:
         return np.random.default_rng(random_state)
-    except (TypeError, ValueError):
-        raise ValueError(
+    except (TypeError, ValueError) as error:
+        raise type(error)(
             f"random_state={random_state!r} must be None, an integer of at least 0, a RandomState "
             "or a Generator."
         ) from None

@@ -191,6 +191,6 @@ def _check_scale(w, max_life):
     scale = float(w) * max_life
     if not np.finfo(float).tiny <= scale <= np.finfo(float).max:
         raise ValueError(
-            f"w={w} times the maximum expected life of {max_life} s is {scale}, beyond what float64 "
-            "holds precisely; use another w or max_life."
+            f"w={w} times the maximum expected life of {max_life} s is {scale}, beyond what "
+            "float64 holds precisely; use another w or max_life."
         )
