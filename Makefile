@@ -17,7 +17,7 @@ demo: .venv/demo.stamp
 	$(BIN)/python examples/plot_bearing_rul.py
 
 test: .venv/test.stamp
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .

@@ -36,8 +36,8 @@ def scipy_and_numpy(windows):
 
 
 # SciPy computes in the precision of its input, and float32 takes it half the time of float64.
-@pytest.mark.parametrize(("dtype", "at_least"), [("float64", 8), ("float32", 4)])
-def test_density_and_pooling_are_faster_than_scipy_and_numpy(benchmark, windows, dtype, at_least):
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_density_and_pooling_are_8_times_as_fast_as_scipy_and_numpy(benchmark, windows, dtype):
     windows = windows.astype(dtype)
     welch = WelchSpectrogram(fs=FS, f_max=F_MAX, output="density", dtype="float32")
     pipeline = make_pipeline(welch, FrequencyMaxPool(POOL_SIZE)).fit(windows)
@@ -47,7 +47,7 @@ def test_density_and_pooling_are_faster_than_scipy_and_numpy(benchmark, windows,
     )
     benchmark.extra_info.update(ratio=ratio, interval=interval)
     benchmark.pedantic(pipeline.transform, args=(windows,), rounds=5)
-    assert interval[1] >= at_least
+    assert interval[1] >= 8
 
 
 def test_recommended_features_of_1000_windows(benchmark, windows):
