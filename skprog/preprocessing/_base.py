@@ -14,16 +14,16 @@ from .._checks import (
     is_sequences,
 )
 
-# Twice this, for segments and their spectra, still fits the second-level cache of one core.
-CACHE_BYTES = 1 << 20
+# Measured: smaller blocks cost more calls, larger ones leave the second-level cache.
+CACHE_BYTES = 1 << 22
 
 
-def check_windows(estimator, X, axes, *, reset):
+def check_windows(estimator, X, axes, *, reset, dtypes=FLOATS):
     """Return windows as floating-point numbers, whether RunSequences or an array.
 
     ``axes`` names the last axes that make up a window's values; at least one axis of rows comes
-    before them. float16 and float32 are kept, everything else becomes float32. ``reset=True``
-    looks for NaN and infinity, which is else left to :func:`blocks`.
+    before them. The ``dtypes`` are kept, everything else becomes float32. ``reset=True`` looks
+    for NaN and infinity, which is else left to :func:`blocks`.
     """
     n_axes = len(axes)
     rows = X
@@ -31,7 +31,7 @@ def check_windows(estimator, X, axes, *, reset):
         X = check_sequences(X)
         shape = X.windows.shape
     else:
-        X = _as_floats(estimator, X)
+        X = _as_floats(estimator, X, dtypes)
         shape = X.shape
     if len(shape) <= n_axes:
         raise ValueError(
@@ -50,13 +50,13 @@ def check_windows(estimator, X, axes, *, reset):
     return X
 
 
-def _as_floats(estimator, X):
+def _as_floats(estimator, X, dtypes):
     check_plain("X", X)
     try:
         with np.errstate(over="ignore"):
             return check_array(
                 X,
-                dtype=FLOATS,
+                dtype=dtypes,
                 allow_nd=True,
                 ensure_all_finite=False,
                 input_name="X",
@@ -118,5 +118,5 @@ def blocks(X, n_axes, n_bytes):
         block = rows[part].astype(np.float32, copy=False)
         # The sum is finite unless a value is not or the sum overflows.
         if not np.isfinite(block.sum()):
-            check_finite(X)
+            check_finite(X if X.dtype in FLOATS else X.astype(FLOATS[0]))
         yield part, block

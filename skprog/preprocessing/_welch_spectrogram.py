@@ -8,7 +8,7 @@ import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_integer, check_number, check_option
+from .._checks import FLOATS, check_integer, check_number, check_option
 from ._base import (
     blocks,
     check_same_params,
@@ -190,7 +190,9 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         check_same_params(self)
-        X = check_windows(self, X, ("n_timepoints",), reset=False)
+        # float64 becomes float32 block by block.
+        dtypes = (*FLOATS, np.float64)
+        X = check_windows(self, X, ("n_timepoints",), reset=False, dtypes=dtypes)
         check_same_size(self, "n_timepoints", X.shape[-1], self.n_timepoints_in_)
         return map_windows(self._spectrograms, X)
 
