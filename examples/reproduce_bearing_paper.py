@@ -46,7 +46,7 @@ PAPER_ERRORS = {
     "ABC": (3, 36, 1, -9, 7),
 }
 # Table III, the mean over all five test bearings: it cannot be restricted.
-ERROR = "mean |error| where replaced (% of MEL)"
+ERROR = "mean absolute error where replaced (% of MEL)"
 PAPER_SCORES = {"A": 0.24, "B": 0.23, "C": 0.23, "AB": 0.23, "AC": 0.25, "BC": 0.32, "ABC": 0.25}
 
 
