@@ -232,9 +232,15 @@ def maintenance_cost(y_true, y_pred, *, runs=None, max_life, threshold=0.1, span
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_windows,)
-        True and predicted RUL in s, in time order within a run, up to its failure.
-    runs, max_life, threshold, span
-        As for :func:`replacement_error`.
+        True and predicted RUL in s, in time order within a run, best up to its failure.
+    runs : array-like of shape (n_windows,), default=None
+        Run of each window. None reads all windows as one run.
+    max_life : float
+        Maximum expected life in s, learnt from training runs.
+    threshold : float, default=0.1
+        RUL at which to replace, as a fraction of ``max_life``.
+    span : float, default=30
+        Windows that the moving average spans; see :func:`skprog.decision.ema`.
     late_factor : float, default=4
         How much dearer late is than early.
 
@@ -353,8 +359,18 @@ def neg_failures_in_service_scorer(estimator, X, y, *, max_life=None, threshold=
 
     Parameters
     ----------
-    estimator, X, y, max_life, threshold, span
-        As for :func:`neg_replacement_error_scorer`.
+    estimator : estimator
+        Fitted; ``predict(X)`` returns the RUL in s.
+    X : RunSequences
+        Rows to predict.
+    y : array-like of shape (n_windows,)
+        True RUL in s.
+    max_life : float, default=None
+        Maximum expected life in s. None takes ``max_life_`` of the estimator or of one inside it.
+    threshold : float, default=0.1
+        RUL at which to replace, as a fraction of ``max_life``.
+    span : float, default=30
+        Windows that the moving average spans.
 
     Returns
     -------
@@ -379,8 +395,18 @@ def neg_maintenance_cost_scorer(
 
     Parameters
     ----------
-    estimator, X, y, max_life, threshold, span
-        As for :func:`neg_replacement_error_scorer`.
+    estimator : estimator
+        Fitted; ``predict(X)`` returns the RUL in s.
+    X : RunSequences
+        Rows to predict.
+    y : array-like of shape (n_windows,)
+        True RUL in s.
+    max_life : float, default=None
+        Maximum expected life in s. None takes ``max_life_`` of the estimator or of one inside it.
+    threshold : float, default=0.1
+        RUL at which to replace, as a fraction of ``max_life``.
+    span : float, default=30
+        Windows that the moving average spans.
     late_factor : float, default=4
         How much dearer late is than early.
 
