@@ -85,13 +85,13 @@ class TrainingNet(NeuralNet):
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         if iterator is None:
             return
-        for n_batches, batch in enumerate(iterator, start=1):  # noqa: B007
+        for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)
             self.history.record_batch(f"{prefix}_loss", step["loss"].item())
             self.history.record_batch(f"{prefix}_batch_size", len(batch[1]))
             self.notify("on_batch_end", batch=batch, training=training, **step)
-        self.history.record(f"{prefix}_batch_count", n_batches)
+        self.history.record(f"{prefix}_batch_count", len(iterator))
 
     def train_step(self, batch, **fit_params):
         if not self.scaler_.is_enabled():

@@ -75,6 +75,7 @@ class FitCheckpoint(Callback):
         try:
             state = torch.load(self.path, map_location=device, weights_only=False)
             saved = state["origin"] or {}
+        # torch, zipfile and pickle raise about as many kinds as there are ways to damage a file.
         except Exception as error:
             raise ValueError(
                 f"checkpoint {self.path} cannot be read ({error}); delete it to start anew."
