@@ -22,8 +22,15 @@ NESTED = ("callbacks", "net_params", "loss_params")
 FREE_TO_CHANGE = ("max_epochs", "checkpoint", "device", "verbose")
 FREE_WHEN_CONTINUED = (*FREE_TO_CHANGE, "random_state", "warm_start")
 # Names of the callbacks that every fit has, and what skorch may not be told past the estimator.
-RESERVED = ("epoch_timer", "train_loss", "valid_loss", "best_weights", "progress_bar")
-RESERVED = (*RESERVED, "fit_checkpoint", "lr_decay")
+RESERVED = (
+    "epoch_timer",
+    "train_loss",
+    "valid_loss",
+    "best_weights",
+    "progress_bar",
+    "fit_checkpoint",
+    "lr_decay",
+)
 NOT_FOR_NET = ("callbacks", "dataset", "iterator_train", "iterator_valid", "train_split")
 
 
@@ -178,7 +185,7 @@ class NetEstimator(BaseEstimator):
         check_integer("max_epochs", self.max_epochs)
         check_integer("batch_size", self.batch_size)
         if isinstance(self.lr, str):
-            check_option("lr", self.lr, ("auto", "a number"))
+            check_option("lr", self.lr, ("auto",))
         else:
             check_number("lr", self.lr, above=0)
         check_number("weight_decay", self.weight_decay, minimum=0)
