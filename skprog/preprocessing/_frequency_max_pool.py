@@ -117,7 +117,8 @@ class FrequencyMaxPool(TransformerMixin, BaseEstimator):
         pooled = np.empty((*S.shape[:-2], n_bands, n_segments), dtype=S.dtype)
         rows = pooled.reshape(-1, n_bands, n_segments)
         with np.errstate(over="ignore", invalid="ignore"):
-            for part, block in blocks(S, 2, 4 * n_freqs * n_segments):
+            # Blocks of a sixteenth, which the inner cache holds through the passes below.
+            for part, block in blocks(S, 2, 64 * n_freqs * n_segments):
                 kept = block[:, : n_bands * pool_size]
                 groups = kept.reshape(-1, n_bands, pool_size, n_segments)
                 largest = groups[:, :, 0]

@@ -234,11 +234,14 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         taper = torch.from_numpy(taper.astype(np.float32))
         out = np.empty((*X.shape[:-1], n_segments, n_freqs), dtype=self.dtype)
         rows = out.reshape(-1, n_segments, n_freqs)
+        tapered = torch.empty(0)
         with np.errstate(over="ignore", invalid="ignore"):
             for part, block in blocks(X, 1, 4 * nperseg * n_segments):
                 block = block - block.mean(axis=-1, keepdims=True)
                 segments = torch.from_numpy(block).unfold(-1, nperseg, hop)
-                spectra = torch.fft.rfft(segments * taper).numpy()
+                # Over the block before, whose memory the cache still holds.
+                tapered = torch.mul(segments, taper, out=tapered.resize_(segments.shape))
+                spectra = torch.fft.rfft(tapered).numpy()
                 spectra[..., :n_leak] -= _segment_sums(block, nperseg, hop)[..., np.newaxis] * leak
                 P = (
                     rows[part]
@@ -279,7 +282,7 @@ def _segment_sums(X, nperseg, hop):
     # Segments overlap: sum once the steps that they are made of.
     step = gcd(nperseg, hop)
     n_steps = X.shape[-1] // step
-    steps = X[:, : n_steps * step].reshape(-1, n_steps, step).sum(axis=-1)
+    steps = X[:, : n_steps * step].reshape(-1, n_steps, step) @ np.ones(step, dtype=X.dtype)
     total = np.zeros((len(X), n_steps + 1), dtype=X.dtype)
     np.cumsum(steps, axis=-1, out=total[:, 1:])
     return total[:, nperseg // step :: hop // step] - total[:, : -(nperseg // step) : hop // step]
