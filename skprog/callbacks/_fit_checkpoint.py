@@ -36,6 +36,23 @@ class FitCheckpoint(Callback):
             )
         return self
 
+    def of_network(self, i):
+        """Return the checkpoint of the i-th of several networks, 0 the first.
+
+        Parameters
+        ----------
+        i : int
+            Place of the network; from 1 on it is appended to the name of the file.
+
+        Returns
+        -------
+        FitCheckpoint
+            This one for the first network, else one of another file.
+        """
+        if i == 0:
+            return self
+        return FitCheckpoint(f"{os.fspath(self.path)}.{i}", seed=self.seed, origin=self.origin)
+
     def on_epoch_end(self, net, **kwargs):
         state = {
             "seed": self.seed,

@@ -30,6 +30,7 @@ RESERVED = (
     "progress_bar",
     "fit_checkpoint",
     "lr_decay",
+    "f1_annealing",
 )
 NOT_FOR_NET = ("callbacks", "dataset", "iterator_train", "iterator_valid", "train_split")
 
@@ -38,8 +39,14 @@ class NetEstimator(BaseEstimator):
     """Train a skorch net in ``fit``; a subclass says which network, loss and data.
 
     A subclass has ``_check_fit(X, y, reset)``, ``_split(X, y)``, ``_learn(X, y)``,
-    ``_data(X, y)``, ``_module()`` and ``_criterion()``.
+    ``_data(X, y)``, ``_module()`` and ``_criterion(data_train)``. One with a parameter
+    ``n_networks`` trains as many nets, each with its own random numbers.
     """
+
+    @property
+    def net_(self):
+        """Net that was trained first."""
+        return self.nets_[0]
 
     def get_params(self, deep=True):
         """Return the hyperparameters, those of callbacks, net and loss included.
@@ -127,15 +134,15 @@ class NetEstimator(BaseEstimator):
         """
         if self.checkpoint is not None:
             raise ValueError("checkpoint resumes fit; set checkpoint=None for partial_fit.")
-        return self._fit(X, y, epochs=1, fresh=not hasattr(self, "net_"))
+        return self._fit(X, y, epochs=1, fresh=not hasattr(self, "nets_"))
 
-    def _fit(self, X, y, *, epochs, fresh):
+    def _fit(self, X, y, *, epochs, fresh, **declared):
         before = dict(vars(self))
         if not fresh:
-            before["net_"] = copy.deepcopy(self.net_)
-            before["history_"] = before["net_"].history
+            before["nets_"] = copy.deepcopy(self.nets_)
+            before["history_"] = before["nets_"][0].history
         try:
-            self._train(X, y, epochs=epochs, fresh=fresh)
+            self._train(X, y, epochs=epochs, fresh=fresh, **declared)
         except BaseException:
             # A fit that fails or is interrupted leaves what was fitted as it was.
             vars(self).clear()
@@ -143,36 +150,51 @@ class NetEstimator(BaseEstimator):
             raise
         return self
 
-    def _train(self, X, y, *, epochs, fresh):
+    def _train(self, X, y, *, epochs, fresh, **declared):
         self._check_params()
         if not fresh:
             self._refuse_changes()
-        X, y = self._check_fit(X, y, reset=fresh)
+        X, y = self._check_fit(X, y, reset=fresh, **declared)
         checkpoint = None if self.checkpoint is None else self._fit_checkpoint(X, y)
         if fresh:
             self._seed = checkpoint.seed if checkpoint else draw_seed(self.random_state)
             self._fitted_with = self._lasting_params()
             self._learn(X, y)
-        n_done = 0 if fresh else len(self.net_.history)
+            self.nets_ = []
         # The split has a generator of its own, so that rows held out stay so when training goes on.
         with forked_generator(self._seed, 0, 1):
             train, valid = self._split(X, y)
         data_train = self._data(*train)
         data_valid = None if valid is None else self._data(*valid)
-        with forked_generator(self._seed, n_done):
-            if fresh:
-                self.net_ = self._build_net(data_train, checkpoint)
-            self.net_.max_epochs = n_done + epochs
-            self.net_.train(data_train, data_valid, epochs, checkpoint=checkpoint)
+        for i in range(getattr(self, "n_networks", 1)):
+            n_done = 0 if fresh else len(self.nets_[i].history)
+            own_checkpoint = checkpoint and checkpoint.of_network(i)
+            with forked_generator(self._seed, n_done, 0, i):
+                if fresh:
+                    self.nets_.append(self._build_net(data_train, own_checkpoint))
+                net = self.nets_[i]
+                net.max_epochs = n_done + epochs
+                net.train(data_train, data_valid, epochs, checkpoint=own_checkpoint)
         self._set_fitted()
 
     def _lasting_params(self):
-        params = self.get_params(deep=False)
-        return {name: repr(params[name]) for name in params if name not in FREE_WHEN_CONTINUED}
+        """Return what training that goes on has to keep, in words."""
+        params = {
+            name: repr(value)
+            for name, value in self.get_params().items()
+            if name.partition("__")[0] not in FREE_WHEN_CONTINUED
+            and not isinstance(value, Callback)
+        }
+        # Not by repr, in which a callback shows its place in memory.
+        kinds = [
+            (name, type(callback).__name__) for name, callback in named_callbacks(self.callbacks)
+        ]
+        return {**params, "callbacks": repr(kinds)}
 
     def _refuse_changes(self):
         now = self._lasting_params()
-        changed = [name for name in now if now[name] != self._fitted_with[name]]
+        before = self._fitted_with
+        changed = [name for name in {**before, **now} if now.get(name) != before.get(name)]
         if changed:
             raise ValueError(
                 f"{', '.join(changed)} changed since the first fit, which training that goes on "
@@ -246,18 +268,21 @@ class NetEstimator(BaseEstimator):
     def _build_net(self, data_train, checkpoint):
         optimizer = OPTIMIZERS.get(self.optimizer, self.optimizer)
         module, module_params = self._module()
+        criterion, criterion_params = self._criterion(data_train)
         params = {f"module__{name}": value for name, value in module_params.items()}
+        params |= {f"criterion__{name}": value for name, value in criterion_params.items()}
         if "weight_decay" in inspect.signature(optimizer).parameters:
             params["optimizer__weight_decay"] = self.weight_decay
         net = TrainingNet(
             **{
                 "module": module,
-                "criterion": self._criterion(),
+                "criterion": criterion,
                 "optimizer": optimizer,
                 "lr": 1e-3 if self.lr == "auto" else self.lr,
                 "batch_size": self.batch_size,
                 "shuffle": self.shuffle,
                 "amp": self.amp,
+                "augment": self._augment(),
                 "device": resolve_device(self.device),
                 "callbacks": self._callbacks(checkpoint),
                 "verbose": 0,
@@ -310,6 +335,9 @@ class NetEstimator(BaseEstimator):
     def _own_callbacks(self):
         return []
 
+    def _augment(self):
+        """Return what changes the inputs of training batches, if anything."""
+
     def _prepare_module(self, module, data_train):
         """Set buffers learnt from the data."""
 
@@ -318,26 +346,14 @@ class NetEstimator(BaseEstimator):
         self.n_iter_ = len(self.history_)
         best = dict(self.net_.callbacks_).get("best_weights")
         self.best_epoch_ = best.best_epoch_ if best else self.n_iter_
-        # A callback that stops within the first epoch leaves it without a loss.
-        loss = self.history_[-1].get("train_loss", 0.0) if self.history_ else 0.0
-        parameters = self.net_.module_.parameters()
-        is_finite = all(torch.isfinite(parameter).all() for parameter in parameters)
-        if not is_finite or (not np.isfinite(loss) and self.best_epoch_ in (0, self.n_iter_)):
-            raise ValueError(
-                f"training diverged: the loss is {loss} after {self.n_iter_} epochs; "
-                f"use a smaller lr than {self.lr}."
-            )
+        for net in self.nets_:
+            _refuse_diverged(net, self.lr)
 
     def __getstate__(self):
         state = super().__getstate__()
-        net = state.get("net_")
-        if net is not None and net.device != "cpu":
-            net = copy.deepcopy(net)
-            net.module_.to("cpu")
-            net.criterion_.to("cpu")
-            net.optimizer_.load_state_dict(net.optimizer_.state_dict())
-            net.device = "cpu"
-            state = {**state, "net_": net}
+        nets = state.get("nets_")
+        if nets is not None and nets[0].device != "cpu":
+            state = {**state, "nets_": [_on_cpu(net) for net in nets]}
         return state
 
 
@@ -356,6 +372,29 @@ def named_callbacks(callbacks):
 
 def _is_named(callback):
     return isinstance(callback, tuple) and len(callback) == 2 and isinstance(callback[0], str)
+
+
+def _refuse_diverged(net, lr):
+    n_epochs = len(net.history)
+    # A callback that stops within the first epoch leaves it without a loss.
+    loss = net.history[-1].get("train_loss", 0.0) if n_epochs else 0.0
+    best = dict(net.callbacks_).get("best_weights")
+    is_last = best is None or best.best_epoch_ in (0, n_epochs)
+    is_finite = all(torch.isfinite(parameter).all() for parameter in net.module_.parameters())
+    if not is_finite or (is_last and not np.isfinite(loss)):
+        raise ValueError(
+            f"training diverged: the loss is {loss} after {n_epochs} epochs; "
+            f"use a smaller lr than {lr}."
+        )
+
+
+def _on_cpu(net):
+    net = copy.deepcopy(net)
+    net.module_.to("cpu")
+    net.criterion_.to("cpu")
+    net.optimizer_.load_state_dict(net.optimizer_.state_dict())
+    net.device = "cpu"
+    return net
 
 
 def _as_dict(params):

@@ -258,7 +258,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
             channels, or RUL exceeds ``max_life_`` where training goes on.
         """
         return self._fit(
-            X, y, epochs=self.max_epochs, fresh=not (self.warm_start and hasattr(self, "net_"))
+            X, y, epochs=self.max_epochs, fresh=not (self.warm_start and hasattr(self, "nets_"))
         )
 
     def predict(self, X):
@@ -423,8 +423,8 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         params = {name: getattr(self, name) for name in geometry}
         return CnnLstm, {"window_shape": _network_shape(self.shape_in_), **params}
 
-    def _criterion(self):
-        return torch.nn.MSELoss
+    def _criterion(self, data_train):
+        return torch.nn.MSELoss, {}
 
     def _own_callbacks(self):
         return [("lr_decay", ExponentialDecay(self.lr_decay))]
