@@ -1,0 +1,137 @@
+from numbers import Integral
+
+import torch
+from torch import nn
+
+
+class DiagnosisCNN(nn.Module):
+    """Convolutional network that tells the state of a machine from windows of vibration [1]_.
+
+    Each convolution is followed by max-pooling and ReLU, and the last by a dense layer, ReLU and
+    the output. Inputs are standardised by the buffers ``mean`` and ``scale``.
+
+    Parameters
+    ----------
+    n_channels : int
+        Channels of a window.
+    n_timepoints : int
+        Length of a window.
+    n_classes : int
+        Logits returned.
+    n_filters : tuple of int, default=(16, 16)
+        Filters of each convolutional layer.
+    kernel_sizes : tuple of int, default=(49, 21)
+        Kernel of each convolutional layer, in timepoints.
+    pool_size : int, default=4
+        Max-pooling after each convolutional layer, in timepoints.
+    dense_units : int, default=100
+        Units of the dense layer.
+    padding : {"valid", "same"}, default="valid"
+        Padding of the convolutions.
+    batch_norm : bool, default=False
+        Normalise each convolution's output over the batch.
+    global_pooling : {"average", "max"} or None, default=None
+        Summarise each filter over time before the dense layer; None passes all timepoints on.
+    dropout : float, default=0.0
+        Share of units dropped before and after the dense layer, in [0, 1).
+
+    References
+    ----------
+    .. [1] Z. Ren, W. Su, T. Lin, R. Zhang, Y. Zhu, K. Yan and J. Hong, "Gradient harmonized loss:
+       Improving the performance of intelligent diagnosis models in large imbalance scenarios",
+       PHM 2022.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skprog.networks import DiagnosisCNN
+    >>> network = DiagnosisCNN(n_channels=1, n_timepoints=1024, n_classes=12)
+    >>> network(torch.zeros(2, 1, 1024)).shape
+    torch.Size([2, 12])
+    >>> sum(parameter.numel() for parameter in network.parameters())
+    97104
+    """
+
+    def __init__(
+        self,
+        n_channels,
+        n_timepoints,
+        n_classes,
+        *,
+        n_filters=(16, 16),
+        kernel_sizes=(49, 21),
+        pool_size=4,
+        dense_units=100,
+        padding="valid",
+        batch_norm=False,
+        global_pooling=None,
+        dropout=0.0,
+    ):
+        super().__init__()
+        _check_layers(n_filters, kernel_sizes)
+        if padding not in ("valid", "same"):
+            raise ValueError(f"padding={padding!r} is not one of 'valid', 'same'.")
+        if global_pooling not in (None, "average", "max"):
+            raise ValueError(f"global_pooling={global_pooling!r} is not one of 'average', 'max'.")
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("scale", torch.ones(()))
+        layers = []
+        width, length = n_channels, n_timepoints
+        for i, (n_out, kernel_size) in enumerate(zip(n_filters, kernel_sizes, strict=True)):
+            # Plain integers: torch refuses those of NumPy, which a search may draw.
+            n_out, kernel_size = int(n_out), int(kernel_size)
+            name = f"convolutional layer {i + 1}"
+            if padding == "same":
+                layers.append(nn.ZeroPad2d(((kernel_size - 1) // 2, kernel_size // 2, 0, 0)))
+            else:
+                _check_length(f"the kernel of {name}", kernel_size, length)
+                length -= kernel_size - 1
+            layers.append(nn.Conv2d(width, n_out, (1, kernel_size), bias=not batch_norm))
+            if batch_norm:
+                layers.append(nn.BatchNorm2d(n_out))
+            if pool_size > 1:
+                _check_length(f"the pooling after {name}", pool_size, length)
+                layers.append(nn.MaxPool2d((1, int(pool_size))))
+                length //= int(pool_size)
+            layers.append(nn.ReLU())
+            width = n_out
+        if global_pooling is not None:
+            pool = nn.AdaptiveAvgPool2d if global_pooling == "average" else nn.AdaptiveMaxPool2d
+            layers.append(pool(1))
+            length = 1
+        # Two-dimensional layers with the channels last in memory train twice as fast as
+        # one-dimensional ones.
+        self.encoder = nn.Sequential(*layers, nn.Flatten()).to(memory_format=torch.channels_last)
+        self.head = nn.Sequential(
+            nn.Dropout(dropout),
+            nn.Linear(width * length, int(dense_units)),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(int(dense_units), n_classes),
+        )
+
+    def forward(self, X):
+        """Map windows (n_windows, n_channels, n_timepoints) to logits (n_windows, n_classes)."""
+        X = (X.to(self.scale.dtype) - self.mean) / self.scale
+        return self.head(self.encoder(X.unsqueeze(2).to(memory_format=torch.channels_last)))
+
+
+def _check_layers(n_filters, kernel_sizes):
+    for name, sizes in (("n_filters", n_filters), ("kernel_sizes", kernel_sizes)):
+        if not hasattr(sizes, "__len__") or not all(
+            isinstance(size, Integral) and size >= 1 for size in sizes
+        ):
+            raise ValueError(f"{name}={sizes!r} must hold integers of at least 1, one per layer.")
+    if len(n_filters) != len(kernel_sizes):
+        raise ValueError(
+            f"n_filters has {len(n_filters)} layers but kernel_sizes {len(kernel_sizes)}; give "
+            "one entry per layer in both."
+        )
+
+
+def _check_length(what, size, length):
+    if size > length:
+        raise ValueError(
+            f"{what} spans {size} timepoints but only {length} are left; use longer windows, "
+            "smaller kernel_sizes or pool_size, or padding='same'."
+        )
