@@ -1,8 +1,19 @@
-"""Run-to-failure data: ``load_`` reads a folder, ``make_`` simulates."""
+"""Data sets: ``load_`` reads a folder, ``make_`` simulates."""
 
+from ._bearing_faults import make_bearing_faults
 from ._compact_femto import compact_femto
+from ._cwru import load_cwru
+from ._cwru_imbalanced import cwru_imbalanced
 from ._femto import load_femto
 from ._paper_split import paper_split
 from ._run_to_failure import make_run_to_failure
 
-__all__ = ["compact_femto", "load_femto", "make_run_to_failure", "paper_split"]
+__all__ = [
+    "compact_femto",
+    "cwru_imbalanced",
+    "load_cwru",
+    "load_femto",
+    "make_bearing_faults",
+    "make_run_to_failure",
+    "paper_split",
+]

@@ -1,11 +1,13 @@
-"""What the loaders share: the bearings, their operating conditions and their files."""
+"""What data sets share: bearings and their files, states, and the physics of a fault."""
 
 import json
+import math
 import os
 import re
 from pathlib import Path
 
 import numpy as np
+from scipy.signal import lfilter
 from sklearn.utils import Bunch
 
 from .._checks import check_integer
@@ -44,6 +46,22 @@ LIVES = {
 LEARNING = tuple(name for name, (_, shown, _) in LIVES.items() if shown is None)
 TEST = tuple(name for name in LIVES if name not in LEARNING)
 FOLDERS = {name: "Learning_set" if name in LEARNING else "Full_Test_Set" for name in LIVES}
+
+# Part at fault and its diameter in mm, in the order of the class indices.
+STATES = {
+    "Normal": (None, 0.0),
+    "IR007": ("inner race", 0.1778),
+    "IR014": ("inner race", 0.3556),
+    "IR021": ("inner race", 0.5334),
+    "IR028": ("inner race", 0.7112),
+    "B007": ("ball", 0.1778),
+    "B014": ("ball", 0.3556),
+    "B021": ("ball", 0.5334),
+    "B028": ("ball", 0.7112),
+    "OR007@6": ("outer race", 0.1778),
+    "OR014@6": ("outer race", 0.3556),
+    "OR021@6": ("outer race", 0.5334),
+}
 
 
 def check_bearings(bearings):
@@ -175,3 +193,38 @@ def read_manifest(folder):
             "and run compact_femto."
         ) from error
     return {name: entries[name] for name in LIVES if name in entries}
+
+
+def as_generator(random_state):
+    """Return a generator seeded by ``random_state``, refusing what cannot seed one."""
+    if isinstance(random_state, np.random.RandomState):
+        random_state = random_state.randint(2**32, dtype=np.uint32)
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"random_state={random_state!r} must be None, an integer of at least 0, a RandomState "
+            "or a Generator."
+        ) from None
+
+
+def impulse_train(rng, rate, shape, *, slip):
+    """Return impulses of about 1, ``rate`` per point, (n_windows, n_points)."""
+    n_windows, n_points = shape
+    turns = 1 + slip * rng.standard_normal((n_windows, math.ceil(1.1 * rate * n_points) + 1))
+    turns[:, 0] = rng.uniform(0, 1, n_windows)
+    places = np.rint(np.cumsum(turns, axis=1) / rate).astype(int)
+    heights = np.exp(0.2 * rng.standard_normal(places.shape))
+    row, impulse = np.nonzero(places < n_points)
+    train = np.zeros(shape, dtype=np.float32)
+    train[row, places[row, impulse]] = heights[row, impulse]
+    return train
+
+
+def ring(x, resonance, fs, *, damping):
+    """Pass x through a damped resonance in Hz whose impulse response stays within 1."""
+    radius = math.exp(-2 * np.pi * damping * resonance / fs)
+    angle = 2 * np.pi * resonance / fs
+    b = np.array([0, radius * math.sin(angle)], dtype=np.float32)
+    a = np.array([1, -2 * radius * math.cos(angle), radius**2], dtype=np.float32)
+    return lfilter(b, a, x.astype(np.float32, copy=False), axis=-1)

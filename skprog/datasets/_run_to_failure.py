@@ -6,7 +6,14 @@ import numpy as np
 from scipy.signal import lfilter
 
 from .._checks import check_integer, check_number
-from ._base import CONDITIONS, condition_of, run_to_failure_bunch
+from ._base import (
+    CONDITIONS,
+    as_generator,
+    condition_of,
+    impulse_train,
+    ring,
+    run_to_failure_bunch,
+)
 
 N_BALLS, BALL_DIAMETER, PITCH_DIAMETER = 13, 3.5, 25.6  # mm
 # Impulses per turn of the shaft: each ball passes a fault of the outer race.
@@ -108,7 +115,7 @@ def make_run_to_failure(
     check_number("fs", fs, minimum=MIN_FS)
     check_number("period", period, above=0)
 
-    rngs = _generator(random_state).spawn(n_runs)
+    rngs = as_generator(random_state).spawn(n_runs)
     names = [f"Simulated{run % 3 + 1}_{run // 3 + 1}" for run in range(n_runs)]
     lengths = {
         name: _draw_life(rng, condition_of(name), n_windows, life_spread)
@@ -132,18 +139,6 @@ def make_run_to_failure(
     )
 
 
-def _generator(random_state):
-    if isinstance(random_state, np.random.RandomState):
-        random_state = random_state.randint(2**32, dtype=np.uint32)
-    try:
-        return np.random.default_rng(random_state)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"random_state={random_state!r} must be None, an integer of at least 0, a RandomState "
-            "or a Generator."
-        ) from None
-
-
 def _draw_life(rng, condition, n_windows, life_spread):
     ratings = {c: 1 / (speed * load**3) for c, (speed, load) in CONDITIONS.items()}
     rating = ratings[condition] / np.mean(list(ratings.values()))
@@ -162,15 +157,15 @@ def _simulate(rng, condition, fs, windows):
     # Rings that began before the window are heard in it.
     n_before = math.ceil(fs / (BPFO * shaft))
     n_points = n_before + n_timepoints
-    impulses = (
-        FAILURE * severity[:, None] * _impulse_train(rng, BPFO * shaft / fs, (n_windows, n_points))
-    )
+    train = impulse_train(rng, BPFO * shaft / fs, (n_windows, n_points), slip=SLIP)
+    impulses = FAILURE * severity[:, None] * train
     angle = 2 * np.pi * shaft / fs * np.arange(n_timepoints, dtype=np.float32)
     phase = rng.uniform(0, 2 * np.pi, (n_windows, 1)).astype(np.float32)
     for channel, (resonance, gain) in enumerate(zip(resonances, GAINS, strict=True)):
         x = windows[:, channel]
         rolling = rng.standard_normal((n_windows, n_points), dtype=np.float32)
-        rung = _ring(gain * impulses + ROLLING * loudness[0] * rolling, resonance, fs)
+        struck = gain * impulses + ROLLING * loudness[0] * rolling
+        rung = ring(struck, resonance, fs, damping=DAMPING)
         noise = rng.standard_normal(x.shape, dtype=np.float32)
         x[...] = rung[:, n_before:]
         x += (BACKGROUND * loudness[1] * (1 + severity[:, None])).astype(np.float32) * noise
@@ -186,25 +181,3 @@ def _severity(rng, n_windows):
     shocks = rng.standard_normal(n_windows)
     fluctuation = lfilter([math.sqrt(1 - 0.8**2)], [1, -0.8], shocks)
     return growth * np.exp(0.2 * rng.standard_normal() + 0.1 * fluctuation)
-
-
-def _impulse_train(rng, rate, shape):
-    """Return impulses of about 1, ``rate`` per point, (n_windows, n_points)."""
-    n_windows, n_points = shape
-    turns = 1 + SLIP * rng.standard_normal((n_windows, math.ceil(1.1 * rate * n_points) + 1))
-    turns[:, 0] = rng.uniform(0, 1, n_windows)
-    places = np.rint(np.cumsum(turns, axis=1) / rate).astype(int)
-    heights = np.exp(0.2 * rng.standard_normal(places.shape))
-    row, impulse = np.nonzero(places < n_points)
-    train = np.zeros(shape, dtype=np.float32)
-    train[row, places[row, impulse]] = heights[row, impulse]
-    return train
-
-
-def _ring(x, resonance, fs):
-    """Pass x through a damped resonance in Hz whose impulse response stays within 1."""
-    radius = math.exp(-2 * np.pi * DAMPING * resonance / fs)
-    angle = 2 * np.pi * resonance / fs
-    b = np.array([0, radius * math.sin(angle)], dtype=np.float32)
-    a = np.array([1, -2 * radius * math.cos(angle), radius**2], dtype=np.float32)
-    return lfilter(b, a, x.astype(np.float32, copy=False), axis=-1)
