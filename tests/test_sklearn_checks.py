@@ -3,7 +3,7 @@
 from _reshaped import Reshaped
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skprog.estimators import CnnLstmRUL, DummyRUL
+from skprog.estimators import CnnLstmRUL, DummyRUL, GHLClassifier
 from skprog.preprocessing import AccelRotation45, FrequencyMaxPool, RULIndex, WelchSpectrogram
 
 SMALL_CNN = CnnLstmRUL(
@@ -20,13 +20,19 @@ SMALL_CNN = CnnLstmRUL(
     random_state=0,
 )
 
+SMALL_GHL = GHLClassifier(
+    kernel_sizes=(3, 3), pool_size=1, padding="same", lr=1e-2, max_epochs=30, random_state=0
+)
+
 INSTANCES = [
     CnnLstmRUL(target="linear", lr=1e-2, lr_decay=1.0, max_epochs=60),
     DummyRUL(),
     DummyRUL("constant", constant=1.0),
     WelchSpectrogram(nperseg=2, hop=1),
     RULIndex(),
+    SMALL_GHL,
     Reshaped(SMALL_CNN, (2, 2, 5, 6)),
+    Reshaped(SMALL_GHL, (2, 12)),
     Reshaped(DummyRUL(), (2, 1, 3, 4)),
     Reshaped(WelchSpectrogram(nperseg=4, hop=2), (2, 3, 12)),
     Reshaped(FrequencyMaxPool(pool_size=2), (2, 3, 4, 2)),

@@ -2,5 +2,6 @@
 
 from ._cnn_lstm_rul import CnnLstmRUL
 from ._dummy_rul import DummyRUL
+from ._ghl import GHLClassifier
 
-__all__ = ["CnnLstmRUL", "DummyRUL"]
+__all__ = ["CnnLstmRUL", "DummyRUL", "GHLClassifier"]

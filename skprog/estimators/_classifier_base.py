@@ -1,0 +1,300 @@
+"""What the torch classifiers share: classes, their weights, losses and probabilities."""
+
+import inspect
+import warnings
+from numbers import Real
+
+import numpy as np
+import torch
+from scipy.special import softmax
+from sklearn.base import ClassifierMixin
+from sklearn.model_selection import StratifiedShuffleSplit
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from .._checks import check_finite, check_integer, check_option, check_rows, is_sequences
+from .._training import ArrayData, predict_rows
+from ..callbacks import F1Annealing
+from ..losses import (
+    ClassBalancedLoss,
+    ClassCostLoss,
+    ClassificationLoss,
+    FocalLoss,
+    GradientHarmonizedLoss,
+)
+from ._base import NetEstimator
+
+LOSSES = {
+    "cross_entropy": (ClassificationLoss, {}),
+    "mse": (ClassificationLoss, {"base": "mse"}),
+    "class_cost": (ClassCostLoss, {}),
+    "class_balanced": (ClassBalancedLoss, {}),
+    "focal": (FocalLoss, {}),
+    "ghl": (GradientHarmonizedLoss, {}),
+}
+
+
+class NetClassifier(ClassifierMixin, NetEstimator):
+    """Train one or several skorch nets to tell classes.
+
+    A subclass has ``_check_shape(X)`` and ``_module()``, and says by ``_cases(X)`` what the
+    network is given.
+    """
+
+    def fit(self, X, y, **fit_params):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_cases, ...)
+            Cases.
+        y : array-like of shape (n_cases,)
+            Class of each case, of any type of label.
+        **fit_params
+            None is taken; ``sample_weight`` is refused in favour of ``class_weight``.
+
+        Returns
+        -------
+        self
+            The estimator, fitted.
+
+        Raises
+        ------
+        ValueError
+            If a hyperparameter is out of range, ``X`` or ``y`` is empty, of a wrong shape or not
+            finite, there is one class only, the cases are too small for the network, a class has
+            too few cases to hold one out, the loss diverges, or the checkpoint is damaged or of
+            another fit. What was fitted before stays.
+        TypeError
+            If a hyperparameter has the wrong type or ``sample_weight`` is given.
+
+        Warns
+        -----
+        UserWarning
+            If there are more channels than timepoints.
+        """
+        self._refuse_fit_params(fit_params)
+        fresh = not (self.warm_start and hasattr(self, "nets_"))
+        return self._fit(X, y, epochs=self.max_epochs, fresh=fresh)
+
+    def partial_fit(self, X, y, classes=None, **fit_params):
+        """Train one more epoch, on a network made anew if there is none.
+
+        Class counts, weights and scaling stay those of the first call.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_cases, ...)
+            Cases.
+        y : array-like of shape (n_cases,)
+            Class of each case.
+        classes : array-like of shape (n_classes,), default=None
+            All classes to come, needed at the first call when ``y`` lacks some.
+        **fit_params
+            None is taken.
+
+        Returns
+        -------
+        self
+            The estimator, trained.
+
+        Raises
+        ------
+        ValueError
+            As for ``fit``; also if ``y`` has a class that was not there at first.
+        """
+        self._refuse_fit_params(fit_params)
+        if self.checkpoint is not None:
+            raise ValueError("checkpoint resumes fit; set checkpoint=None for partial_fit.")
+        return self._fit(X, y, epochs=1, fresh=not hasattr(self, "nets_"), classes=classes)
+
+    def predict(self, X):
+        """Predict the class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_cases, ...)
+            Cases of the shape fitted.
+
+        Returns
+        -------
+        ndarray of shape (n_cases,)
+            Most probable class of each case.
+
+        Raises
+        ------
+        ValueError
+            If cases have another shape than in ``fit``, are empty, or hold NaN or infinity.
+        """
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Predict the probability of each class, the mean over the networks.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_cases, ...)
+            Cases of the shape fitted.
+
+        Returns
+        -------
+        ndarray of shape (n_cases, n_classes)
+            Softmax of the networks' logits, in the order of ``classes_``.
+
+        Raises
+        ------
+        ValueError
+            If cases have another shape than in ``fit``, are empty, or hold NaN or infinity.
+        """
+        check_is_fitted(self)
+        cases = self._cases(check_rows(self, X, reset=False))
+        return np.mean([softmax(predict_rows(net, cases), axis=1) for net in self.nets_], axis=0)
+
+    def _refuse_fit_params(self, fit_params):
+        for name in fit_params:
+            way_out = "; weigh classes by class_weight" if name == "sample_weight" else ""
+            raise TypeError(f"{type(self).__name__} takes no {name} in fit{way_out}.")
+
+    def _check_params(self):
+        super()._check_params()
+        check_integer("n_networks", self.n_networks)
+        if not inspect.isclass(self.loss) or not issubclass(self.loss, torch.nn.Module):
+            check_option("loss", self.loss, tuple(LOSSES))
+        if not isinstance(self.loss_params, dict | None):
+            raise TypeError(f"loss_params={self.loss_params!r} must be a dict or None.")
+        if not isinstance(self.class_weight, dict):
+            check_option("class_weight", self.class_weight, (None, "balanced"))
+        elif not all(isinstance(w, Real) and 0 <= w < np.inf for w in self.class_weight.values()):
+            raise ValueError(
+                f"class_weight={self.class_weight} must hold finite numbers of at least 0."
+            )
+
+    def _check_fit(self, X, y, reset, classes=None):
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        if is_sequences(X):
+            raise ValueError(
+                f"{type(self).__name__} takes arrays of cases; pass X.windows[X.ends] of these "
+                "sequences."
+            )
+        X = check_rows(self, X, reset=reset)
+        self._check_shape(X)
+        y = column_or_1d(y, warn=True)
+        if len(y) != len(X):
+            raise ValueError(
+                f"y has {len(y)} labels but X has {len(X)} cases; give one label per case."
+            )
+        check_finite(y, "y")
+        check_classification_targets(y)
+        if reset:
+            self.classes_ = np.unique(y if classes is None else column_or_1d(classes))
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"classes={classes} differ from those of the first fit, {self.classes_}; fit anew."
+            )
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(
+                f"y has the class {unknown.tolist()[0]!r}, which is unknown at fit, where the "
+                f"classes were {self.classes_}; name all classes at the first partial_fit or fit "
+                "anew."
+            )
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"y has only one class, {self.classes_.tolist()[0]!r}; at least 2 are needed to "
+                "tell apart."
+            )
+        return X, np.searchsorted(self.classes_, y)
+
+    def _split(self, X, y):
+        if self.validation_fraction is None:
+            return (X, y), None
+        counts = np.bincount(y, minlength=len(self.classes_))
+        rarest = np.argmin(np.where(counts == 0, len(y), counts))
+        if counts[rarest] < 2:
+            raise ValueError(
+                f"class {self.classes_.tolist()[rarest]!r} has 1 case, so that none can be held "
+                "out; give at least 2 of each class or set validation_fraction=None."
+            )
+        seed = int(torch.randint(2**31 - 1, ()))
+        n_present = np.count_nonzero(counts)
+        # As many on each side as scikit-learn asks for.
+        n_valid = int(np.ceil(self.validation_fraction * len(y)))
+        n_valid = min(max(n_valid, n_present), len(y) - n_present)
+        splitter = StratifiedShuffleSplit(1, test_size=n_valid, random_state=seed)
+        train, valid = next(splitter.split(np.empty(len(y)), y))
+        train, valid = np.sort(train), np.sort(valid)
+        return (X[train], y[train]), (X[valid], y[valid])
+
+    def _learn(self, X, y):
+        weight = self.class_weight
+        if isinstance(weight, dict):
+            unknown = [name for name in weight if name not in self.classes_]
+            if unknown:
+                raise ValueError(
+                    f"class_weight names {unknown[0]!r}, which is none of {self.classes_}."
+                )
+            self._class_weight = np.array(
+                [weight.get(name, 1.0) for name in self.classes_.tolist()]
+            )
+        elif weight == "balanced":
+            present = np.unique(y)
+            self._class_weight = np.zeros(len(self.classes_))
+            self._class_weight[present] = compute_class_weight("balanced", classes=present, y=y)
+        else:
+            self._class_weight = None
+
+    def _data(self, X, y):
+        return ArrayData(self._cases(X), y)
+
+    def _criterion(self, data_train):
+        loss, given = (self.loss, {}) if inspect.isclass(self.loss) else LOSSES[self.loss]
+        accepted = inspect.signature(loss).parameters
+        params = {}
+        if "class_counts" in accepted:
+            params["class_counts"] = np.bincount(data_train.y, minlength=len(self.classes_))
+        if self._class_weight is not None:
+            if "class_weight" in accepted:
+                params["class_weight"] = self._class_weight
+            elif "weight" in accepted:
+                params["weight"] = torch.from_numpy(self._class_weight.astype(np.float32))
+            else:
+                raise ValueError(
+                    f"{loss.__name__} takes no class_weight; use one of {', '.join(LOSSES)}."
+                )
+        unknown = set(self.loss_params or {}) - set(accepted)
+        if unknown:
+            raise ValueError(
+                f"loss_params has {min(unknown)!r}, which {loss.__name__} does not take; it takes "
+                f"{', '.join(set(accepted) - {'class_counts', 'class_weight'})}."
+            )
+        return loss, {**params, **given, **(self.loss_params or {})}
+
+    def _own_callbacks(self):
+        loss = self.loss if inspect.isclass(self.loss) else LOSSES[self.loss][0]
+        return [("f1_annealing", F1Annealing())] if hasattr(loss, "anneal") else []
+
+
+def check_series(X, estimator):
+    """Refuse anything but cases of one or more channels of a series."""
+    if X.ndim not in (2, 3):
+        raise ValueError(
+            f"X has {X.ndim} dimensions; {type(estimator).__name__} takes (n_cases, n_channels, "
+            "n_timepoints) or (n_cases, n_timepoints)."
+        )
+    if X.ndim == 3 and X.shape[1] > X.shape[2]:
+        warnings.warn(
+            f"X has more channels ({X.shape[1]}) than timepoints ({X.shape[2]}); if they are "
+            "swapped, pass X.swapaxes(1, 2).",
+            UserWarning,
+            stacklevel=6,
+        )
+
+
+def as_series(X):
+    """Return series as (n_cases, n_channels, n_timepoints)."""
+    return X if X.ndim == 3 else X[:, np.newaxis]

@@ -1,0 +1,256 @@
+from functools import partial
+
+import numpy as np
+import torch
+
+from .._checks import check_integer, check_number
+from .._training import augment_windows
+from ..networks import DiagnosisCNN
+from ._classifier_base import NetClassifier, as_series, check_series
+
+AUGMENTATIONS = ("shift", "gain", "noise")
+
+
+class GHLClassifier(NetClassifier):
+    """State of a machine from windows of vibration, when most windows are healthy ones [1]_.
+
+    A convolutional network is trained with the gradient harmonized loss, which divides the loss
+    of a sample by how many of its class have a similar gradient. Inputs are standardised with the
+    mean and the standard deviation of all training values. The defaults are the paper's network.
+
+    Parameters
+    ----------
+    loss : {"ghl", "cross_entropy", "mse", "class_cost", "class_balanced", "focal"} or class, \
+default="ghl"
+        Loss, by name or as a torch module. "ghl" is
+        :class:`~skprog.losses.GradientHarmonizedLoss`, "cross_entropy" and "mse" weigh samples
+        alike, "class_cost" weighs classes by their inverse frequency, "class_balanced" by their
+        inverse effective number, "focal" turns to samples not yet told well.
+    loss_params : dict, default=None
+        Arguments of the loss, such as ``{"alpha": 0.5, "base": "mse"}``; searched as
+        ``loss_params__alpha``.
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each class on top of the loss's own; "balanced" weighs by inverse frequency.
+    n_networks : int, default=1
+        Networks trained, whose probabilities are averaged.
+    n_filters : tuple of int, default=(16, 16)
+        Filters of each convolutional layer.
+    kernel_sizes : tuple of int, default=(49, 21)
+        Kernel of each convolutional layer, in timepoints.
+    pool_size : int, default=4
+        Max-pooling after each convolutional layer, in timepoints; 1 is none.
+    dense_units : int, default=100
+        Units of the dense layer before the output.
+    padding : {"valid", "same"}, default="valid"
+        Padding of the convolutions.
+    batch_norm : bool, default=False
+        Normalise each convolution's output over the batch.
+    global_pooling : {"average", "max"} or None, default=None
+        Summarise each filter over time before the dense layer; None passes all timepoints on.
+    dropout : float, default=0.0
+        Share of units dropped before and after the dense layer, in [0, 1).
+    augment : sequence of {"shift", "gain", "noise"} or None, default=None
+        Changes made to the windows of each training batch at random: "shift" rolls a window along
+        time, "gain" multiplies it by a log-normal factor of spread 0.2, "noise" adds white noise
+        of a tenth of its standard deviation.
+    lr : float or "auto", default=1e-3
+        Learning rate; "auto" takes it from a learning-rate range test.
+    max_epochs : int, default=15
+        Epochs at most.
+    batch_size : int, default=128
+        Windows per step. Gradient densities are counted within a batch.
+    optimizer : {"adam", "adamw", "sgd"} or class, default="adam"
+        Optimizer, by name or as a class of torch.
+    weight_decay : float, default=0.0
+        Weight decay of the optimizer.
+    validation_fraction : float or None, default=None
+        Share of windows held out, stratified by class; the best weights by validation loss are
+        restored. Windows that overlap land on both sides.
+    early_stopping : bool, default=False
+        Stop after ``n_iter_no_change`` epochs without a better validation loss.
+    n_iter_no_change : int, default=10
+        Patience of early stopping, in epochs.
+    shuffle : bool, default=True
+        Shuffle the training data in each epoch.
+    warm_start : bool, default=False
+        Continue from the last fit for ``max_epochs`` more epochs with the same hyperparameters.
+    amp : {"bf16", "fp16"} or None, default=None
+        Mixed precision.
+    callbacks : list of skorch callbacks or (name, callback), default=None
+        Callbacks, cloned before use.
+    net_params : dict, default=None
+        Further arguments of :class:`skorch.NeuralNet`, such as ``optimizer__betas``.
+    checkpoint : str, path-like or None, default=None
+        File written after each epoch, from which an interrupted fit on the same data resumes;
+        further networks append their number to its name.
+    device : str, default="auto"
+        Torch device; "auto" takes CUDA, then MPS, then the CPU.
+    verbose : int, default=0
+        1 shows a progress bar.
+    random_state : int, RandomState or None, default=None
+        Seeds weights, shuffling, dropout, augmentation and splits.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Classes.
+    nets_ : list of skorch.NeuralNet
+        The trained nets.
+    net_ : skorch.NeuralNet
+        The first of them.
+    history_ : skorch.history.History
+        Losses of each epoch of the first net; with the gradient harmonized loss also ``train_f1``
+        and ``annealing_factor``, lists by class.
+    n_iter_ : int
+        Epochs trained.
+    best_epoch_ : int
+        Epoch whose weights are kept, counted from 1.
+    shape_in_ : tuple of int
+        Shape of a window as passed to ``fit``.
+    n_features_in_ : int
+        Its first size.
+    feature_names_in_ : ndarray of shape (n_timepoints,)
+        Names of the columns, when ``X`` was a DataFrame of named columns.
+
+    See Also
+    --------
+    skprog.losses.GradientHarmonizedLoss : The loss, and where it departs from the paper.
+
+    Notes
+    -----
+    ``X`` is (n_windows, n_channels, n_timepoints) or, of one channel, (n_windows, n_timepoints).
+
+    On balanced classes the gradient harmonized loss is the plain loss.
+
+    References
+    ----------
+    .. [1] Z. Ren, W. Su, T. Lin, R. Zhang, Y. Zhu, K. Yan and J. Hong, "Gradient harmonized loss:
+       Improving the performance of intelligent diagnosis models in large imbalance scenarios",
+       PHM 2022.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skprog.estimators import GHLClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.array(["healthy"] * 200 + ["worn"] * 8)
+    >>> tone = np.sin(np.arange(128) / 2) * (y == "worn")[:, np.newaxis]
+    >>> X = tone + 0.3 * rng.standard_normal((208, 128))
+    >>> model = GHLClassifier(n_filters=(8,), kernel_sizes=(15,), lr=1e-2, random_state=0)
+    >>> model.fit(X, y).predict(X[[0, -1]])
+    array(['healthy', 'worn'], dtype='<U7')
+    """
+
+    def __init__(
+        self,
+        *,
+        loss="ghl",
+        loss_params=None,
+        class_weight=None,
+        n_networks=1,
+        n_filters=(16, 16),
+        kernel_sizes=(49, 21),
+        pool_size=4,
+        dense_units=100,
+        padding="valid",
+        batch_norm=False,
+        global_pooling=None,
+        dropout=0.0,
+        augment=None,
+        lr=1e-3,
+        max_epochs=15,
+        batch_size=128,
+        optimizer="adam",
+        weight_decay=0.0,
+        validation_fraction=None,
+        early_stopping=False,
+        n_iter_no_change=10,
+        shuffle=True,
+        warm_start=False,
+        amp=None,
+        callbacks=None,
+        net_params=None,
+        checkpoint=None,
+        device="auto",
+        verbose=0,
+        random_state=None,
+    ):
+        self.loss = loss
+        self.loss_params = loss_params
+        self.class_weight = class_weight
+        self.n_networks = n_networks
+        self.n_filters = n_filters
+        self.kernel_sizes = kernel_sizes
+        self.pool_size = pool_size
+        self.dense_units = dense_units
+        self.padding = padding
+        self.batch_norm = batch_norm
+        self.global_pooling = global_pooling
+        self.dropout = dropout
+        self.augment = augment
+        self.lr = lr
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.weight_decay = weight_decay
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.shuffle = shuffle
+        self.warm_start = warm_start
+        self.amp = amp
+        self.callbacks = callbacks
+        self.net_params = net_params
+        self.checkpoint = checkpoint
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def _check_params(self):
+        super()._check_params()
+        check_integer("pool_size", self.pool_size)
+        check_integer("dense_units", self.dense_units)
+        check_number("dropout", self.dropout, minimum=0, below=1)
+        unknown = np.setdiff1d(list(self.augment or ()), AUGMENTATIONS)
+        if isinstance(self.augment, str) or len(unknown):
+            raise ValueError(
+                f"augment={self.augment!r} must be a sequence of {', '.join(AUGMENTATIONS)}."
+            )
+
+    def _check_shape(self, X):
+        check_series(X, self)
+
+    def _cases(self, X):
+        return as_series(X)
+
+    def _augment(self):
+        return partial(augment_windows, kinds=tuple(self.augment)) if self.augment else None
+
+    def _module(self):
+        n_channels, n_timepoints = (1, *self.shape_in_)[-2:]
+        geometry = (
+            "n_filters",
+            "kernel_sizes",
+            "pool_size",
+            "dense_units",
+            "padding",
+            "batch_norm",
+            "global_pooling",
+            "dropout",
+        )
+        sizes = {
+            "n_channels": n_channels,
+            "n_timepoints": n_timepoints,
+            "n_classes": len(self.classes_),
+        }
+        return DiagnosisCNN, {**sizes, **{name: getattr(self, name) for name in geometry}}
+
+    def _prepare_module(self, module, data_train):
+        mean, scale = data_train.moments()
+        module.mean.copy_(torch.tensor(mean))
+        module.scale.copy_(torch.tensor(scale))
