@@ -1,5 +1,7 @@
 """Displays: data in the constructor, drawn by ``plot``; they need matplotlib."""
 
+from ._class_threshold import ClassThresholdDisplay
+from ._gradient_similarity import GradientSimilarityDisplay
 from ._predicted_vs_true import PredictedVsTrueDisplay
 from ._relative_change import RelativeChangeDisplay
 from ._rul import RULDisplay
@@ -7,6 +9,8 @@ from ._rul_index import RULIndexDisplay
 from ._spectrogram import SpectrogramDisplay
 
 __all__ = [
+    "ClassThresholdDisplay",
+    "GradientSimilarityDisplay",
     "PredictedVsTrueDisplay",
     "RULDisplay",
     "RULIndexDisplay",
