@@ -5,6 +5,7 @@ Knows torch and skorch only.
 
 import contextlib
 import math
+import signal
 import threading
 from numbers import Integral
 
@@ -53,7 +54,7 @@ class TrainingNet(NeuralNet):
     def train(self, data_train, data_valid, epochs, *, checkpoint=None):
         """Train for some epochs, fewer where a callback stops or a checkpoint has some."""
         try:
-            with contextlib.suppress(_TrainingStopped):
+            with contextlib.suppress(_TrainingStopped), _note_interrupt(self):
                 self.notify("on_train_begin", X=data_train, y=None)
                 if checkpoint is not None:
                     epochs -= checkpoint.restore(self)
@@ -66,6 +67,8 @@ class TrainingNet(NeuralNet):
         try:
             super().notify(method_name, **kwargs)
         except KeyboardInterrupt as stop:
+            if getattr(self, "interrupted_", False):
+                raise
             raise _TrainingStopped from stop
 
     def autocast(self):
@@ -121,6 +124,27 @@ class TrainingNet(NeuralNet):
 
 class _TrainingStopped(Exception):
     """A callback has ended the training."""
+
+
+@contextlib.contextmanager
+def _note_interrupt(net):
+    """Note on the net, as ``interrupted_``, that the user has pressed Ctrl-C."""
+    net.interrupted_ = False
+    # Other threads cannot set a handler, and another one than Python's own has reasons.
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+
+    def interrupt(signal_number, frame):
+        net.interrupted_ = True
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class _Epochs:

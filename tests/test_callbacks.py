@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import signal
 
 import pytest
 import torch
@@ -131,3 +132,13 @@ def test_progress_bar_counts_batches_of_all_epochs(capsys):
     shown = capsys.readouterr().err
     assert "training: 100%" in shown
     assert "3/3" in shown
+
+
+def test_ctrl_c_that_falls_into_a_callback_passes_on():
+    class PressCtrlC(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train([PressCtrlC()], 5)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
