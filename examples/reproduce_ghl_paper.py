@@ -1,6 +1,6 @@
 """Reproduce the tables of the gradient harmonized loss on the CWRU bearings.
 
-Table III of Ren et al. (PHM 2022): the paper's network with a plain loss (DCNN), with class costs
+Table III of Ren et al. (ICPHM 2022): the paper's network with a plain loss (DCNN), with class costs
 (DCNNC) and with the gradient harmonized loss (DCNNG), beside losses it does not compare with, on
 3200 normal windows and 64 (Set 1) or 16 (Set 2) of each fault. Earlier parts of the records train,
 later parts test. Nothing is chosen by the test windows. Fits are kept in --work, so that an

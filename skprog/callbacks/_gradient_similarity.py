@@ -19,7 +19,7 @@ class GradientSimilarity(Callback):
 
     References
     ----------
-    .. [1] Z. Ren et al., "Gradient harmonized loss", PHM 2022, equation 18 and Fig. 3. The
+    .. [1] Z. Ren et al., "Gradient harmonized loss", ICPHM 2022, equation 18 and Fig. 3. The
        equation divides by N where the mean takes N².
     """
 

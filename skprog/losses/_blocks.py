@@ -32,7 +32,7 @@ def class_thresholds(class_counts, alpha, annealing=1.0):
 
     References
     ----------
-    .. [1] Z. Ren et al., "Gradient harmonized loss", PHM 2022, equations 12 and 13.
+    .. [1] Z. Ren et al., "Gradient harmonized loss", ICPHM 2022, equations 12 and 13.
 
     Examples
     --------

@@ -61,7 +61,7 @@ class GradientHarmonizedLoss(ClassificationLoss):
     ----------
     .. [1] Z. Ren, W. Su, T. Lin, R. Zhang, Y. Zhu, K. Yan and J. Hong, "Gradient harmonized loss:
        Improving the performance of intelligent diagnosis models in large imbalance scenarios",
-       PHM 2022.
+       ICPHM 2022.
 
     Examples
     --------

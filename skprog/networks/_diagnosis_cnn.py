@@ -39,7 +39,7 @@ class DiagnosisCNN(nn.Module):
     ----------
     .. [1] Z. Ren, W. Su, T. Lin, R. Zhang, Y. Zhu, K. Yan and J. Hong, "Gradient harmonized loss:
        Improving the performance of intelligent diagnosis models in large imbalance scenarios",
-       PHM 2022.
+       ICPHM 2022.
 
     Examples
     --------

@@ -44,7 +44,7 @@ class ClassThresholdDisplay:
     ----------
     .. [1] Z. Ren, W. Su, T. Lin, R. Zhang, Y. Zhu, K. Yan and J. Hong, "Gradient harmonized loss:
        Improving the performance of intelligent diagnosis models in large imbalance scenarios",
-       PHM 2022, equations 12 and 13 and Fig. 2.
+       ICPHM 2022, equations 12 and 13 and Fig. 2.
 
     Examples
     --------
