@@ -67,9 +67,9 @@ axes[0].invert_yaxis()
 axes[0].set_xlabel("recall")
 axes[0].legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
 for ax, loss in zip(axes[1:], ("cross_entropy", "ghl"), strict=True):
-    GradientSimilarityDisplay.from_estimator(models[loss]).plot(ax=ax)
+    GradientSimilarityDisplay.from_estimator(models[loss], ax=ax)
     ax.set_title(loss)
-axes[1].legend().remove()
+axes[1].get_legend().remove()
 plt.show()
 
 # %%

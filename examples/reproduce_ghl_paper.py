@@ -61,24 +61,20 @@ RATES = (3e-4, 1e-3, 3e-3)
 INITIALISATIONS = {"uniform": None, "Xavier": torch.nn.init.xavier_uniform_}
 
 
-def fit_and_predict(path, bunch, params):
-    """Train one model unless its predictions are there, and keep them."""
+def fit_and_predict(work, name, bunch, params):
+    """Train one model unless its predictions are there, and keep them under the name."""
+    path = work / f"{name.replace(' ', '_').replace(',', '')}_{joblib.hash(params)[:8]}.npy"
     if not path.exists():
         torch.set_num_threads(1)
         model = GHLClassifier(**params).fit(bunch.X_train, bunch.y_train)
-        np.savez(
-            path,
-            y_pred=model.predict(bunch.X_test),
-            train_loss=model.history_[:, "train_loss"],
-        )
-    return dict(np.load(path))
+        unfinished = path.with_suffix(".part.npy")
+        np.save(unfinished, model.predict(bunch.X_test))
+        unfinished.replace(path)
+    return np.load(path)
 
 
 def measures(y_true, y_pred):
-    """Return accuracy and macro F1 in % and whether all windows fell into one class.
-
-    As the test set is balanced, balanced accuracy is the accuracy.
-    """
+    """Return accuracy, balanced accuracy and macro F1 in %, and whether one class took all."""
     n_classes = y_true.max() + 1
     confusion = np.zeros((n_classes, n_classes))
     np.add.at(confusion, (y_true, y_pred), 1)
@@ -103,7 +99,7 @@ def summary(runs, by):
     rows = []
     for names, group in runs.groupby(by, sort=False):
         row = dict(zip(by, names, strict=True)) | {"seeds": len(group)}
-        for measure in ("accuracy (%)", "macro F1 (%)"):
+        for measure in ("accuracy (%)", "balanced accuracy (%)", "macro F1 (%)"):
             row[measure] = with_interval(group[measure])
         rows.append(row | {"collapsed": int(group["collapsed"].sum())})
     return pd.DataFrame(rows)
@@ -176,10 +172,9 @@ def main():
     suffix = "_decimated" if arguments.decimate_normal else ""
 
     def task(kind, size, name, seed, params):
-        stem = f"{kind}_{size}_{name}_{seed}_{epochs}{suffix}".replace(" ", "_").replace(",", "")
         params = {**params, "max_epochs": epochs, "random_state": seed}
         key = {"kind": kind, "set": size, "model": name, "seed": seed}
-        return key, (arguments.work / f"{stem}.npz", bunches[size], params)
+        return key, (arguments.work, f"{size} {name}{suffix}", bunches[size], params)
 
     tasks = [
         task("model", size, name, seed, MODELS[name])
@@ -196,20 +191,20 @@ def main():
     )
     runs = pd.DataFrame(
         [
-            key | measures(bunches[key["set"]].y_test, output["y_pred"])
-            for (key, _), output in zip(tasks, outputs, strict=True)
+            key | measures(bunches[key["set"]].y_test, y_pred)
+            for (key, _), y_pred in zip(tasks, outputs, strict=True)
         ]
     )
     is_grid = runs.pop("kind") == "grid"
     models = summary(runs[~is_grid].sort_values("set", kind="stable"), ["set", "model"])
     names = zip(models["set"], models["model"].str.split(",").str[0], strict=True)
     models["published accuracy (%)"] = [PUBLISHED.get(name, "") for name in names]
-    best = "DCNNG, cross-entropy"
-    others = [name for name in MODELS if name != best and "MSE" not in name]
+    compared = "DCNNG, cross-entropy"
+    others = [name for name in MODELS if name != compared and "MSE" not in name]
     tables = {
         f"ghl_runs{suffix}": runs,
         f"ghl_models{suffix}": models,
-        f"ghl_differences{suffix}": paired(runs[~is_grid], best, others),
+        f"ghl_differences{suffix}": paired(runs[~is_grid], compared, others),
     }
     if is_grid.any():
         grid = summary(runs[is_grid], ["model"])

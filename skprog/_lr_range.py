@@ -62,19 +62,26 @@ def lr_range_curve(net, data, *, lr_min=1e-7, lr_max=10.0, n_batches=100, stop_f
 def steepest_lr(lrs, losses):
     """Return the learning rate at which the loss falls fastest per decade, before its minimum.
 
+    The first tenth of the rates, too low to learn at, is left out, and the losses are averaged over
+    as many: what differs there are the batches.
+
     Raises
     ------
     ValueError
-        If fewer than 3 losses precede the minimum, so that there is no fall to measure.
+        If fewer than 3 losses lie between that tenth and the minimum, so that there is no fall to
+        measure.
     """
-    n = int(np.argmin(losses)) + 1
-    if n < 3:
+    stop = int(np.argmin(losses)) + 1
+    start = max(1, len(lrs) // 10)
+    if stop - start < 3:
         raise ValueError(
             f"lr='auto' found no falling loss between lr={lrs[0]:.1e} and {lrs[-1]:.1e}; "
             "set lr to a number."
         )
-    slopes = np.gradient(losses[:n], np.log(lrs[:n]))
-    return float(lrs[np.argmin(slopes)])
+    around = np.pad(losses, (start // 2, start - 1 - start // 2), mode="edge")
+    level = np.convolve(around, np.full(start, 1 / start), mode="valid")
+    slopes = np.gradient(level[start:stop], np.log(lrs[start:stop]))
+    return float(lrs[start + np.argmin(slopes)])
 
 
 def _smoothed(losses, beta=0.9):

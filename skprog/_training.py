@@ -334,7 +334,7 @@ def augment_windows(X, kinds):
     if "gain" in kinds:
         X = X * torch.exp(0.2 * torch.randn(n_windows, 1, 1, device=X.device))
     if "noise" in kinds:
-        X = X + 0.1 * X.std(dim=2, keepdim=True) * torch.randn_like(X)
+        X = X + 0.1 * X.std(dim=2, keepdim=True, correction=0) * torch.randn_like(X)
     return X
 
 

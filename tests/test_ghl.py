@@ -3,11 +3,17 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, cross_val_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingRandomSearchCV,
+    cross_val_score,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from skorch.callbacks import Callback
@@ -315,7 +321,7 @@ def test_float16_is_read_as_it_is(windows, fitted):
 
 def test_lr_auto_bf16_and_progress_bar(windows, capsys):
     model = GHLClassifier(**SMALL, lr="auto", amp="bf16", verbose=1).fit(*windows)
-    assert model.net_.optimizer_.param_groups[0]["lr"] > 0
+    assert 1e-4 < model.net_.optimizer_.param_groups[0]["lr"] < 1
     assert "GHLClassifier" in capsys.readouterr().out
 
 
@@ -344,6 +350,8 @@ def bad(change, X, y):
         y = None
     elif change == "nan label":
         y = np.where(y == 0, np.nan, y)
+    elif change == "missing label":
+        y = np.where(y == 0, None, "b")
     elif change == "continuous":
         y = y + np.random.default_rng(0).random(84)
     elif change == "short":
@@ -365,6 +373,7 @@ def bad(change, X, y):
         ("length", "inconsistent|83 labels but X has 84"),
         ("none", "requires y to be passed"),
         ("nan label", "Input y contains NaN"),
+        ("missing label", "y has missing labels"),
         ("continuous", "Unknown label type"),
         ("short", "kernel of convolutional layer 2 spans 5 timepoints but only 1"),
         ("empty", "0 sample"),
@@ -387,7 +396,7 @@ def test_bad_data_are_refused_and_what_was_fitted_stays(windows, change, message
         ({"loss_params": [1]}, TypeError, "must be a dict"),
         ({"loss_params": {"alpha": -1}}, ValueError, "alpha=-1 must be"),
         ({"loss_params": {"alpha": np.nan}}, ValueError, "alpha=nan must be finite"),
-        ({"loss_params": {"gamma": 2}}, ValueError, "has 'gamma', which GradientHarmonizedLoss"),
+        ({"loss_params": {"gamma": 2}}, ValueError, "has 'gamma', which is not open to choice"),
         ({"loss": "focal", "loss_params": {"gamma": -1}}, ValueError, "gamma=-1"),
         ({"class_weight": "equal"}, ValueError, "class_weight='equal'"),
         ({"class_weight": {0: -1}}, ValueError, "finite numbers of at least 0"),
@@ -401,8 +410,15 @@ def test_bad_data_are_refused_and_what_was_fitted_stays(windows, change, message
         ({"padding": "full"}, ValueError, "padding='full'"),
         ({"global_pooling": "sum"}, ValueError, "global_pooling='sum'"),
         ({"dropout": 1.0}, ValueError, "dropout=1.0"),
-        ({"augment": "shift"}, ValueError, "must be a sequence of"),
-        ({"augment": ("flip",)}, ValueError, "must be a sequence of"),
+        ({"augment": "shift"}, TypeError, "augment='shift' must be a tuple of names"),
+        ({"augment": np.array(["shift"])}, TypeError, "must be a tuple of names"),
+        ({"augment": 3}, TypeError, "must be a tuple of names"),
+        ({"augment": ("flip",)}, ValueError, "augment='flip' is not one of 'shift'"),
+        ({"batch_norm": "no"}, ValueError, "batch_norm='no'"),
+        ({"class_weight": [1, 2, 3]}, TypeError, "must be a dict from class to weight"),
+        ({"class_weight": np.ones(3)}, TypeError, "must be a dict from class to weight"),
+        ({"loss_params": {"class_counts": [1, 1, 1]}}, ValueError, "'class_counts', which is not"),
+        ({"loss": "mse", "loss_params": {"base": "rmse"}}, ValueError, "open are none"),
         ({"lr": 0}, ValueError, "lr=0"),
         ({"early_stopping": True}, ValueError, "validation_fraction=0.2"),
         ({"callbacks": [("f1_annealing", Callback())]}, ValueError, "'f1_annealing' twice"),
@@ -416,6 +432,69 @@ def test_bad_parameters_are_refused(windows, params, error, message):
 def test_sample_weight_is_refused_in_favour_of_class_weight(windows):
     with pytest.raises(TypeError, match="no sample_weight in fit; weigh classes by class_weight"):
         GHLClassifier(**SMALL).fit(*windows, sample_weight=np.ones(84))
+
+
+def test_lr_auto_is_not_misled_by_batches_that_differ(windows):
+    for loss in ("ghl", "class_cost"):
+        model = GHLClassifier(**SMALL | {"max_epochs": 1}, loss=loss, lr="auto").fit(*windows)
+        assert 1e-4 < model.net_.optimizer_.param_groups[0]["lr"] < 1
+
+
+def test_each_class_is_on_both_sides_of_the_validation_split(windows):
+    X, y = windows
+    rows = np.r_[:60, 60:62, 72:74]
+    for fraction in (0.1, 0.9):
+        model = GHLClassifier(**SMALL, validation_fraction=fraction).fit(X[rows], y[rows])
+        np.testing.assert_array_equal(
+            model.net_.criterion_.class_counts, [round(60 * (1 - fraction)), 1, 1]
+        )
+
+
+def test_validation_loss_is_not_harmonized(windows):
+    model = GHLClassifier(**SMALL, validation_fraction=0.25).fit(*windows)
+    loss = model.net_.criterion_
+    logits, y = torch.randn(20, 3), torch.zeros(20, dtype=torch.int64)
+    assert loss.train().sample_weights(logits, y).max() < 1
+    assert loss.eval()(logits, y) == torch.nn.functional.cross_entropy(logits, y)
+
+
+def test_a_class_to_come_cannot_be_weighed_by_its_number(windows):
+    X, y = windows
+    for params in ({"loss": "class_cost"}, {"class_weight": "balanced"}):
+        with pytest.raises(ValueError, match="class 2 has no case at first"):
+            GHLClassifier(**SMALL, **params).partial_fit(X[:72], y[:72], classes=[0, 1, 2])
+
+
+def test_a_further_networks_checkpoint_of_another_seed_is_refused(windows, tmp_path):
+    params = SMALL | {"random_state": None, "n_networks": 2, "checkpoint": tmp_path / "fit.ckpt"}
+    GHLClassifier(**params).fit(*windows)
+    (tmp_path / "fit.ckpt").unlink()
+    with pytest.raises(ValueError, match=r"fit.ckpt.1 was written by a fit with other seed"):
+        GHLClassifier(**params).fit(*windows)
+
+
+class OwnGHL(GradientHarmonizedLoss):
+    """A loss that passes everything on."""
+
+    def __init__(self, *args, extra=1, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.extra = extra
+
+
+def test_a_loss_that_passes_arguments_on_is_given_them(windows):
+    params = {"loss": OwnGHL, "loss_params": {"extra": 3, "alpha": 0.5}, "class_weight": {1: 2}}
+    loss = GHLClassifier(**SMALL, **params).fit(*windows).net_.criterion_
+    assert (loss.extra, loss.alpha) == (3, 0.5)
+    np.testing.assert_array_equal(loss.class_weight, [1, 2, 1])
+
+
+def test_data_frame_and_balanced_accuracy(windows):
+    X, y = windows
+    frame = pd.DataFrame(X, columns=[f"t{i}" for i in range(96)])
+    labels = pd.Series(np.array(["a", "b", "c"])[y])
+    model = GHLClassifier(**SMALL)
+    scores = cross_validate(model, frame, labels, cv=2, scoring="balanced_accuracy")
+    assert np.isfinite(scores["test_score"]).all()
 
 
 def test_a_class_of_one_cannot_be_held_out(windows):

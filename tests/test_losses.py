@@ -153,9 +153,9 @@ def test_mean_angles_of_six_samples():
     assert angles[0] == pytest.approx(np.mean(ANGLES_OF_CLASS_0), abs=3e-8)
     assert np.isnan(angles[1:]).all()
     loss = GradientHarmonizedLoss(COUNTS)
-    first_three = loss.mean_gradient_angles(LOGITS, Y, max_samples=3)
-    expected = np.mean([ANGLES_OF_CLASS_0[pair] for pair in (0, 1, 3)])
-    assert first_three[0] == pytest.approx(expected, abs=3e-8)
+    three_of_four = loss.mean_gradient_angles(LOGITS, Y, max_samples=3)
+    expected = np.mean([ANGLES_OF_CLASS_0[pair] for pair in (0, 2, 4)])
+    assert three_of_four[0] == pytest.approx(expected, abs=3e-8)
 
 
 def test_annealing_divides_the_density_of_six_samples():
@@ -638,7 +638,7 @@ def test_mean_angle_is_that_of_the_arccos_matrix():
     assert angles[0] == pytest.approx(expected, rel=1e-6)
     assert np.isnan(angles[2:]).all()
     few = mean_gradient_angles(logits, y, max_samples=10)
-    expected = angle_matrix(directions[:10]).sum() / 90
+    expected = angle_matrix(directions[::111]).sum() / 90
     assert few[0] == pytest.approx(expected, rel=1e-6)
     assert few[1] == angles[1]
 

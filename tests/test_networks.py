@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from skprog.networks import CnnLstm
+from skprog.networks import CnnLstm, DiagnosisCNN
 
 SMALL = {
     "n_filters": (2, 3),
@@ -28,6 +28,13 @@ NETWORKS = [
     pytest.param(partial(CnnLstm, (12, 9), **SMALL), (5, 2, 12, 9), (5,), id="cnn_lstm-small"),
     pytest.param(partial(CnnLstm, (6,)), (2, 5, 6), (2,), id="cnn_lstm-features"),
     pytest.param(partial(CnnLstm, (1,)), (1, 5, 1), (1,), id="cnn_lstm-health_indicator"),
+    pytest.param(partial(DiagnosisCNN, 1, 1024, 12), (3, 1, 1024), (3, 12), id="diagnosis_cnn"),
+    pytest.param(
+        partial(DiagnosisCNN, 2, 128, 5, global_pooling="max", padding="same"),
+        (3, 2, 128),
+        (3, 5),
+        id="diagnosis_cnn-same",
+    ),
 ]
 each_network = pytest.mark.parametrize(("build", "shape_in", "shape_out"), NETWORKS)
 

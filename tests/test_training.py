@@ -11,6 +11,7 @@ from skprog._training import (
     ArrayData,
     SequenceData,
     TrainingNet,
+    augment_windows,
     draw_seed,
     forked_generator,
     predict_sequences,
@@ -181,3 +182,35 @@ def test_range_test_finds_the_best_rate_of_a_quadratic_and_restores_everything()
 def test_range_test_without_a_falling_loss_asks_for_a_number():
     with pytest.raises(ValueError, match="set lr to a number"):
         steepest_lr(np.geomspace(1e-7, 1, 10), np.arange(10.0))
+
+
+@pytest.fixture
+def two_channels():
+    return torch.randn(6, 2, 50, generator=torch.Generator().manual_seed(0))
+
+
+def test_shift_rolls_all_channels_of_a_window_alike(two_channels):
+    with forked_generator(0):
+        shifted = augment_windows(two_channels, ("shift",))
+    for window, moved in zip(two_channels, shifted, strict=True):
+        rolls = [torch.equal(window.roll(-n, dims=1), moved) for n in range(50)]
+        assert sum(rolls) == 1
+
+
+def test_gain_multiplies_each_window_by_its_own_factor(two_channels):
+    with forked_generator(0):
+        factors = augment_windows(two_channels, ("gain",)) / two_channels
+    assert (factors > 0).all()
+    torch.testing.assert_close(factors, factors[:, :1, :1].expand_as(factors))
+    assert len(factors[:, 0, 0].unique()) == 6
+
+
+def test_noise_is_a_tenth_of_the_deviation():
+    X = 3 * torch.randn(4, 1, 20_000, generator=torch.Generator().manual_seed(0)).half()
+    with forked_generator(0):
+        noise = augment_windows(X, ("noise",)) - X.float()
+    torch.testing.assert_close(noise.std(dim=2), 0.1 * X.float().std(dim=2), rtol=0.03, atol=0)
+
+
+def test_one_point_per_window_has_no_noise():
+    assert torch.equal(augment_windows(torch.ones(2, 1, 1), ("noise",)), torch.ones(2, 1, 1))

@@ -47,11 +47,13 @@ class FitCheckpoint(Callback):
         Returns
         -------
         FitCheckpoint
-            This one for the first network, else one of another file.
+            This one for the first network, else one of another file, which belongs to no other
+            seed.
         """
         if i == 0:
             return self
-        return FitCheckpoint(f"{os.fspath(self.path)}.{i}", seed=self.seed, origin=self.origin)
+        origin = {**(self.origin or {}), "seed": str(self.seed)}
+        return FitCheckpoint(f"{os.fspath(self.path)}.{i}", seed=self.seed, origin=origin)
 
     def on_epoch_end(self, net, **kwargs):
         state = {

@@ -15,7 +15,7 @@ class GradientSimilarity(Callback):
     Parameters
     ----------
     max_samples : int, default=500
-        Samples of a class compared at most; shuffled training makes them random ones.
+        Samples of a class compared at most, evenly spaced over the epoch.
 
     References
     ----------

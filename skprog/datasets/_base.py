@@ -89,6 +89,20 @@ def check_path(name, value):
     return Path(value)
 
 
+def data_folder(data_home, name, page):
+    """Return ``data_home``, or the folder of that name in SKPROG_DATA where it is None."""
+    if data_home is not None:
+        return check_path("data_home", data_home)
+    root = os.environ.get("SKPROG_DATA")
+    if not root:
+        raise FileNotFoundError(
+            "data_home is None and the environment variable SKPROG_DATA is not set; pass the "
+            f"folder of the data, or set SKPROG_DATA to the folder that holds {name!r}. The data "
+            f"come from {page}."
+        )
+    return Path(root) / name
+
+
 def condition_of(name):
     """Return the operating condition that a run id such as "Bearing1_4" names."""
     return int(re.search(r"(\d+)_\d+$", name)[1])

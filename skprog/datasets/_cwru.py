@@ -3,14 +3,13 @@
 import os
 import re
 from numbers import Integral
-from pathlib import Path
 
 import numpy as np
 from scipy.io import loadmat
 from sklearn.utils import Bunch
 
 from .._checks import check_integer
-from ._base import STATES, check_path
+from ._base import STATES, data_folder
 
 CWRU_PAGE = "https://engineering.case.edu/bearingdatacenter"
 FS = 12_000.0
@@ -143,7 +142,7 @@ def load_cwru(data_home=None, records=None):
     >>> [len(signal) for signal in data.signals]  # doctest: +SKIP
     [243938, 122136]
     """
-    folder = _folder(data_home)
+    folder = data_folder(data_home, "cwru", CWRU_PAGE)
     paths = _choose(folder, records, data_home)
     signals, speeds = zip(*(_read(path, number) for number, path in paths.items()), strict=True)
     names, loads = zip(*(RECORDS[number] for number in paths), strict=True)
@@ -168,19 +167,6 @@ def load_cwru(data_home=None, records=None):
         fault_mm=np.array([STATES[name][1] for name in names]),
         DESCR=DESCR.format(page=CWRU_PAGE, loaded="\n".join(lines)),
     )
-
-
-def _folder(data_home):
-    if data_home is not None:
-        return check_path("data_home", data_home)
-    root = os.environ.get("SKPROG_DATA")
-    if not root:
-        raise FileNotFoundError(
-            "data_home is None and the environment variable SKPROG_DATA is not set; pass the "
-            "folder of the records, or set SKPROG_DATA to the folder that holds 'cwru'. The data "
-            f"come from {CWRU_PAGE}."
-        )
-    return Path(root) / "cwru"
 
 
 def _choose(folder, records, data_home):

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import zipfile
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -21,7 +20,7 @@ from ._base import (
     TEST,
     check_bearings,
     check_no_gap,
-    check_path,
+    data_folder,
     list_csv_tree,
     read_csv_window,
     read_manifest,
@@ -145,7 +144,7 @@ def load_femto(data_home=None, bearings=None, subset=None, *, allow_gaps=False, 
     (664, 2, 2560)
     """
     check_option("subset", subset, (None, "learning", "test"))
-    folder = _folder(data_home)
+    folder = data_folder(data_home, "femto", FEMTO_PAGE)
     manifest = read_manifest(folder)
     present = list_csv_tree(folder) if manifest is None else manifest
     if not present:
@@ -186,19 +185,6 @@ def load_femto(data_home=None, bearings=None, subset=None, *, allow_gaps=False, 
         truncated_at={name: LIVES[name][1] for name in names if name in TEST},
         DESCR=_describe(lengths),
     )
-
-
-def _folder(data_home):
-    if data_home is not None:
-        return check_path("data_home", data_home)
-    root = os.environ.get("SKPROG_DATA")
-    if not root:
-        raise FileNotFoundError(
-            "data_home is None and the environment variable SKPROG_DATA is not set; pass the "
-            "folder of the bearings, or set SKPROG_DATA to the folder that holds 'femto'. The "
-            f"data come from {FEMTO_PAGE}."
-        )
-    return Path(root) / "femto"
 
 
 def _origin(data_home):

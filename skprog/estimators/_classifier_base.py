@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from scipy.special import softmax
 from sklearn.base import ClassifierMixin
-from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
@@ -33,6 +32,9 @@ LOSSES = {
     "focal": (FocalLoss, {}),
     "ghl": (GradientHarmonizedLoss, {}),
 }
+
+
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class NetClassifier(ClassifierMixin, NetEstimator):
@@ -102,7 +104,10 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         Raises
         ------
         ValueError
-            As for ``fit``; also if ``y`` has a class that was not there at first.
+            As for ``fit``; also if ``y`` has a class that was not there at first, or a class has
+            no case at first and is to be weighed by its number.
+        TypeError
+            If a hyperparameter has the wrong type or ``sample_weight`` is given.
         """
         self._refuse_fit_params(fit_params)
         if self.checkpoint is not None:
@@ -164,6 +169,11 @@ class NetClassifier(ClassifierMixin, NetEstimator):
             check_option("loss", self.loss, tuple(LOSSES))
         if not isinstance(self.loss_params, dict | None):
             raise TypeError(f"loss_params={self.loss_params!r} must be a dict or None.")
+        if not isinstance(self.class_weight, dict | str | None):
+            raise TypeError(
+                f"class_weight={self.class_weight!r} must be a dict from class to weight, "
+                "'balanced' or None."
+            )
         if not isinstance(self.class_weight, dict):
             check_option("class_weight", self.class_weight, (None, "balanced"))
         elif not all(isinstance(w, Real) and 0 <= w < np.inf for w in self.class_weight.values()):
@@ -189,6 +199,8 @@ class NetClassifier(ClassifierMixin, NetEstimator):
                 f"y has {len(y)} labels but X has {len(X)} cases; give one label per case."
             )
         check_finite(y, "y")
+        if y.dtype == object and any(map(_is_missing, y)):
+            raise ValueError("y has missing labels; drop or label such cases first.")
         check_classification_targets(y)
         if reset:
             self.classes_ = np.unique(y if classes is None else column_or_1d(classes))
@@ -213,21 +225,19 @@ class NetClassifier(ClassifierMixin, NetEstimator):
     def _split(self, X, y):
         if self.validation_fraction is None:
             return (X, y), None
-        counts = np.bincount(y, minlength=len(self.classes_))
-        rarest = np.argmin(np.where(counts == 0, len(y), counts))
-        if counts[rarest] < 2:
-            raise ValueError(
-                f"class {self.classes_.tolist()[rarest]!r} has 1 case, so that none can be held "
-                "out; give at least 2 of each class or set validation_fraction=None."
-            )
-        seed = int(torch.randint(2**31 - 1, ()))
-        n_present = np.count_nonzero(counts)
-        # As many on each side as scikit-learn asks for.
-        n_valid = int(np.ceil(self.validation_fraction * len(y)))
-        n_valid = min(max(n_valid, n_present), len(y) - n_present)
-        splitter = StratifiedShuffleSplit(1, test_size=n_valid, random_state=seed)
-        train, valid = next(splitter.split(np.empty(len(y)), y))
-        train, valid = np.sort(train), np.sort(valid)
+        order = torch.randperm(len(y)).numpy()
+        is_valid = np.zeros(len(y), dtype=bool)
+        for c, label in enumerate(self.classes_.tolist()):
+            members = order[y[order] == c]
+            if len(members) == 1:
+                raise ValueError(
+                    f"class {label!r} has 1 case, so that none can be held out; give at least 2 "
+                    "of each class or set validation_fraction=None."
+                )
+            # At least one on each side, which StratifiedShuffleSplit does not see to.
+            n_valid = np.clip(round(self.validation_fraction * len(members)), 1, len(members) - 1)
+            is_valid[members[:n_valid]] = len(members) > 0
+        train, valid = np.flatnonzero(~is_valid), np.flatnonzero(is_valid)
         return (X[train], y[train]), (X[valid], y[valid])
 
     def _learn(self, X, y):
@@ -253,10 +263,18 @@ class NetClassifier(ClassifierMixin, NetEstimator):
 
     def _criterion(self, data_train):
         loss, given = (self.loss, {}) if inspect.isclass(self.loss) else LOSSES[self.loss]
-        accepted = inspect.signature(loss).parameters
-        params = {}
+        accepted = _accepted(loss)
+        params = dict(given)
+        counts = np.bincount(data_train.y, minlength=len(self.classes_))
+        by_count = self.class_weight == "balanced" or loss in (ClassBalancedLoss, ClassCostLoss)
+        if by_count and counts.min() == 0:
+            raise ValueError(
+                f"class {self.classes_.tolist()[counts.argmin()]!r} has no case at first, so that "
+                f"loss={self.loss!r} with class_weight={self.class_weight!r} cannot weigh it by "
+                "its number; give some of each class first or set class_weight to a dict."
+            )
         if "class_counts" in accepted:
-            params["class_counts"] = np.bincount(data_train.y, minlength=len(self.classes_))
+            params["class_counts"] = counts
         if self._class_weight is not None:
             if "class_weight" in accepted:
                 params["class_weight"] = self._class_weight
@@ -266,17 +284,38 @@ class NetClassifier(ClassifierMixin, NetEstimator):
                 raise ValueError(
                     f"{loss.__name__} takes no class_weight; use one of {', '.join(LOSSES)}."
                 )
-        unknown = set(self.loss_params or {}) - set(accepted)
+        free = sorted(accepted - {"class_counts", "class_weight", *given})
+        unknown = sorted(set(self.loss_params or {}) - set(free))
         if unknown:
             raise ValueError(
-                f"loss_params has {min(unknown)!r}, which {loss.__name__} does not take; it takes "
-                f"{', '.join(set(accepted) - {'class_counts', 'class_weight'})}."
+                f"loss_params has {unknown[0]!r}, which is not open to choice with "
+                f"loss={self.loss!r}; open are {', '.join(free) or 'none'}."
             )
-        return loss, {**params, **given, **(self.loss_params or {})}
+        return loss, {**params, **(self.loss_params or {})}
 
     def _own_callbacks(self):
         loss = self.loss if inspect.isclass(self.loss) else LOSSES[self.loss][0]
         return [("f1_annealing", F1Annealing())] if hasattr(loss, "anneal") else []
+
+
+def _is_missing(label):
+    try:
+        return label is None or bool(label != label)
+    except TypeError:  # pandas.NA neither differs nor agrees
+        return True
+
+
+def _accepted(loss):
+    """Return the names of what a loss class takes, its parents' where it passes the rest on."""
+    names = set()
+    for parent in loss.__mro__[: loss.__mro__.index(torch.nn.Module)]:
+        if "__init__" not in vars(parent):
+            continue
+        parameters = list(inspect.signature(parent).parameters.values())
+        names |= {each.name for each in parameters if each.kind not in _VARIADIC}
+        if all(each.kind is not inspect.Parameter.VAR_KEYWORD for each in parameters):
+            break
+    return names
 
 
 def check_series(X, estimator):

@@ -1,9 +1,8 @@
 from functools import partial
 
-import numpy as np
 import torch
 
-from .._checks import check_integer, check_number
+from .._checks import check_integer, check_number, check_option
 from .._training import augment_windows
 from ..networks import DiagnosisCNN
 from ._classifier_base import NetClassifier, as_series, check_series
@@ -82,7 +81,8 @@ default="ghl"
         Further arguments of :class:`skorch.NeuralNet`, such as ``optimizer__betas``.
     checkpoint : str, path-like or None, default=None
         File written after each epoch, from which an interrupted fit on the same data resumes;
-        further networks append their number to its name.
+        further networks append their number to its name (``.1``, ``.2``). Delete them to start
+        anew; raise ``max_epochs`` to train on.
     device : str, default="auto"
         Torch device; "auto" takes CUDA, then MPS, then the CPU.
     verbose : int, default=0
@@ -216,11 +216,11 @@ default="ghl"
         check_integer("pool_size", self.pool_size)
         check_integer("dense_units", self.dense_units)
         check_number("dropout", self.dropout, minimum=0, below=1)
-        unknown = np.setdiff1d(list(self.augment or ()), AUGMENTATIONS)
-        if isinstance(self.augment, str) or len(unknown):
-            raise ValueError(
-                f"augment={self.augment!r} must be a sequence of {', '.join(AUGMENTATIONS)}."
-            )
+        check_option("batch_norm", self.batch_norm, (True, False))
+        if not isinstance(self.augment, list | tuple | None):
+            raise TypeError(f"augment={self.augment!r} must be a tuple of names or None.")
+        for kind in self.augment or ():
+            check_option("augment", kind, AUGMENTATIONS)
 
     def _check_shape(self, X):
         check_series(X, self)

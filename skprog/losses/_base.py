@@ -103,7 +103,7 @@ class ClassificationLoss(nn.Module):
         y : Tensor of shape (n_samples,)
             Class of each sample.
         max_samples : int, default=None
-            Samples of a class compared at most, the first ones; None compares all.
+            Samples of a class compared at most, evenly spaced ones; None compares all.
 
         Returns
         -------

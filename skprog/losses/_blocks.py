@@ -30,6 +30,14 @@ def class_thresholds(class_counts, alpha, annealing=1.0):
         Thresholds in rad: alpha times annealing times sigmoid(5 C (n_c / n - 1 / C)) - 1/2 for
         class c of C, and 0 where that is negative.
 
+    Raises
+    ------
+    ValueError
+        If a count is negative, there are fewer than 2, ``alpha`` is negative or ``annealing`` lies
+        outside [0, 1] or has another shape.
+    TypeError
+        If ``alpha`` is not a number.
+
     References
     ----------
     .. [1] Z. Ren et al., "Gradient harmonized loss", ICPHM 2022, equations 12 and 13.
@@ -73,12 +81,14 @@ def gradient_density(gradients, threshold):
     Returns
     -------
     ndarray or Tensor of int64 of shape (n_samples,)
-        Counts, a Tensor if ``gradients`` is one.
+        Counts, a Tensor if ``gradients`` is one, on a CPU where its device has no float64.
 
     Raises
     ------
     ValueError
         If ``gradients`` is not 2-d or not finite, or ``threshold`` is negative.
+    TypeError
+        If ``threshold`` is not a number.
 
     Examples
     --------
@@ -90,7 +100,7 @@ def gradient_density(gradients, threshold):
     is_tensor = isinstance(gradients, torch.Tensor)
     if not is_tensor:
         gradients = torch.from_numpy(as_numbers("gradients", gradients))
-    g = gradients.detach().double()
+    g = _double(gradients.detach())
     if g.ndim != 2 or g.shape[1] == 0:
         raise ValueError(f"gradients has shape {tuple(g.shape)}; give (n_samples, n_dimensions).")
     # Scaled before the norm, which could overflow or vanish.
@@ -124,6 +134,13 @@ def gradient_directions(logits, y):
     Tensor of shape (n_samples, n_classes)
         Directions of length sqrt(1 + 1 / (n_classes - 1)) to sqrt(2), detached.
 
+    Raises
+    ------
+    ValueError
+        If ``logits`` and ``y`` have other shapes.
+    TypeError
+        If ``y`` is not of type int64.
+
     Examples
     --------
     >>> import torch
@@ -147,12 +164,19 @@ def mean_gradient_angles(logits, y, *, max_samples=None):
     y : Tensor of shape (n_samples,)
         Class of each sample.
     max_samples : int, default=None
-        Samples of a class compared at most, the first ones; None compares all.
+        Samples of a class compared at most, evenly spaced ones; None compares all.
 
     Returns
     -------
     ndarray of shape (n_classes,)
         Mean over all pairs of two samples of a class, in rad; NaN for a class of fewer than 2.
+
+    Raises
+    ------
+    ValueError
+        If ``logits`` and ``y`` have other shapes or ``max_samples`` is below 2.
+    TypeError
+        If ``y`` is not of type int64 or ``max_samples`` is not an integer.
 
     Examples
     --------
@@ -164,10 +188,13 @@ def mean_gradient_angles(logits, y, *, max_samples=None):
     """
     if max_samples is not None:
         check_integer("max_samples", max_samples, minimum=2)
-    units = F.normalize(gradient_directions(logits, y).double(), dim=1)
+    units = F.normalize(_double(gradient_directions(logits, y)), dim=1)
+    y = y.to(units.device)
     angles = np.full(logits.shape[1], np.nan)
     for c in range(len(angles)):
-        members = units[y == c][:max_samples]
+        members = units[y == c]
+        if max_samples is not None and len(members) > max_samples:
+            members = members[np.linspace(0, len(members) - 1, max_samples).astype(int)]
         n = len(members)
         if n < 2:
             continue
@@ -177,6 +204,11 @@ def mean_gradient_angles(logits, y, *, max_samples=None):
         # Rounding leaves a gradient an angle of up to 2e-8 with itself: too little to matter.
         angles[c] = total / (n * (n - 1))
     return angles
+
+
+def _double(values):
+    """Return values as float64, which Apple's devices do not have."""
+    return (values.cpu() if values.device.type == "mps" else values).double()
 
 
 def project(directions):

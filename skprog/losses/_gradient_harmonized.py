@@ -113,6 +113,11 @@ class GradientHarmonizedLoss(ClassificationLoss):
         -------
         ndarray of shape (n_classes,)
             The factor of each class.
+
+        Raises
+        ------
+        ValueError
+            If there is not one score per class or one lies outside [0, 1].
         """
         f1_scores = np.asarray(f1_scores, dtype=np.float64)
         if f1_scores.shape != self.class_counts.shape:
@@ -142,6 +147,13 @@ class GradientHarmonizedLoss(ClassificationLoss):
         -------
         Tensor of shape (n_samples,)
             Gradient densities of at least 1, which are 1 in a class of threshold 0.
+
+        Raises
+        ------
+        ValueError
+            If ``logits`` and ``y`` have other shapes, or a logit is not finite.
+        TypeError
+            If ``y`` is not of type int64.
         """
         check_batch(logits, y, len(self.class_counts))
         thresholds = class_thresholds(self.class_counts, self.alpha, self.annealing_factor)
@@ -154,10 +166,10 @@ class GradientHarmonizedLoss(ClassificationLoss):
             directions = gradient_directions(logits[members], y[members])
             if self.projection == "2d":
                 directions = project(directions)
-            counts = gradient_density(directions, thresholds[c])
+            counts = gradient_density(directions, thresholds[c]).to(density)
             if self.scope == "epoch":
                 counts = self._scale_to_class(counts, n_members, c)
-            density[members] = counts.to(density.dtype)
+            density[members] = counts
         return density
 
     def _scale_to_class(self, counts, n_members, c):
@@ -168,7 +180,25 @@ class GradientHarmonizedLoss(ClassificationLoss):
 
     @torch.no_grad()
     def sample_weights(self, logits, y):
-        """Weigh each sample by 1 over its density, or keep it so often at weight 1."""
+        """Weigh each sample by 1 over its density, or keep it so often at weight 1.
+
+        In evaluation mode all weigh 1: the loss of held-out samples compares between epochs only
+        without weights that change from epoch to epoch.
+
+        Parameters
+        ----------
+        logits : Tensor of shape (n_samples, n_classes)
+            Outputs of the network.
+        y : Tensor of shape (n_samples,)
+            Class of each sample.
+
+        Returns
+        -------
+        Tensor of shape (n_samples,) or float
+            Weights.
+        """
+        if not self.training:
+            return 1.0
         density = self.density(logits, y)
         if self.drop:
             return (torch.rand_like(density) * density < 1).to(density.dtype)
