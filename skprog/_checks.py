@@ -41,6 +41,8 @@ def check_number(name, value, *, minimum=None, maximum=None, above=None, below=N
 
 def check_option(name, value, options):
     """Refuse a value that is not one of the options."""
+    if isinstance(value, np.ndarray):
+        raise TypeError(f"{name} is an array; give one of {', '.join(map(repr, options))}.")
     if value not in options:
         value = str(value) if isinstance(value, str) else value
         raise ValueError(f"{name}={value!r} is not one of {', '.join(map(repr, options))}.")

@@ -354,7 +354,8 @@ def _parts(array, size):
 
 
 def _tensor(array):
-    return torch.from_numpy(np.require(array, requirements="W"))
+    # Contiguous, as torch takes no reversed axes.
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
 
 
 def _padded(rows, multiple=16):

@@ -278,8 +278,22 @@ def test_partial_fit_trains_on_and_knows_the_classes_of_the_first_call(windows):
     assert len(model.history_) == 2
 
 
+def test_reversed_arrays_are_told_like_others(windows, fitted):
+    X = windows[0]
+    np.testing.assert_array_equal(fitted.predict_proba(X[::-1]), fitted.predict_proba(X)[::-1])
+
+
+def test_dates_as_labels_find_their_weight(windows):
+    X, y = windows
+    days = np.array(["2020-01-01", "2020-01-02", "2020-01-03"], dtype="datetime64[D]")
+    model = GHLClassifier(**SMALL, class_weight={days[1]: 5}).fit(X, days[y])
+    np.testing.assert_array_equal(model.net_.criterion_.class_weight, [1, 5, 1])
+
+
 def test_partial_fit_takes_classes_to_come(windows):
     X, y = windows
+    with pytest.raises(ValueError, match="classes contains NaN"):
+        GHLClassifier(**SMALL).partial_fit(X, y, classes=[0, 1, np.nan])
     model = GHLClassifier(**SMALL).partial_fit(X[:72], y[:72], classes=[0, 1, 2])
     assert model.predict_proba(X).shape == (84, 3)
     model.partial_fit(X, y, classes=[2, 1, 0])
@@ -350,6 +364,10 @@ def bad(change, X, y):
         y = None
     elif change == "nan label":
         y = np.where(y == 0, np.nan, y)
+    elif change == "masked label":
+        y = np.ma.masked_array(y, mask=np.arange(84) < 3)
+    elif change == "mixed labels":
+        y = ["a"] * 60 + [1] * 24
     elif change == "missing label":
         y = np.where(y == 0, None, "b")
     elif change == "continuous":
@@ -374,6 +392,8 @@ def bad(change, X, y):
         ("none", "requires y to be passed"),
         ("nan label", "Input y contains NaN"),
         ("missing label", "y has missing labels"),
+        ("masked label", "y has missing labels"),
+        ("mixed labels", "y mixes text with other labels"),
         ("continuous", "Unknown label type"),
         ("short", "kernel of convolutional layer 2 spans 5 timepoints but only 1"),
         ("empty", "0 sample"),
@@ -400,6 +420,30 @@ def test_bad_data_are_refused_and_what_was_fitted_stays(windows, change, message
         ({"loss": "focal", "loss_params": {"gamma": -1}}, ValueError, "gamma=-1"),
         ({"class_weight": "equal"}, ValueError, "class_weight='equal'"),
         ({"class_weight": {0: -1}}, ValueError, "finite numbers of at least 0"),
+        ({"class_weight": {0: 0, 1: 0, 2: 0}}, ValueError, "at least one class of samples"),
+        ({"class_weight": {0: 1e300}}, ValueError, "between 1e-30 and 1e30"),
+        ({"loss": torch.nn.NLLLoss}, ValueError, "gives -10.0 for logits that are right"),
+        ({"loss": torch.nn.MSELoss}, ValueError, "for logits that are right"),
+        ({"loss": torch.nn.Module}, ValueError, "for logits that are right"),
+        (
+            {"loss": torch.nn.CrossEntropyLoss, "loss_params": {"reduction": "none"}},
+            ValueError,
+            "for logits that are right",
+        ),
+        (
+            {
+                "loss": torch.nn.CrossEntropyLoss,
+                "loss_params": {"weight": torch.ones(3)},
+                "class_weight": "balanced",
+            },
+            ValueError,
+            "say the same",
+        ),
+        ({"net_params": {"criterion__alpha": 1}}, ValueError, "the estimator's own"),
+        ({"net_params": {"module__dropout": 0.5}}, ValueError, "the estimator's own"),
+        ({"net_params": {"optimizer__lr": 1}}, ValueError, "the estimator's own"),
+        ({"loss": np.array(["ghl"])}, TypeError, "loss is an array"),
+        ({"verbose": "0"}, TypeError, "verbose='0'"),
         ({"n_networks": 0}, ValueError, "n_networks=0 must be at least 1"),
         ({"n_filters": (4,)}, ValueError, "one entry per layer"),
         ({"n_filters": 4}, ValueError, "must hold integers"),
@@ -450,12 +494,12 @@ def test_each_class_is_on_both_sides_of_the_validation_split(windows):
         )
 
 
-def test_validation_loss_is_not_harmonized(windows):
+def test_validation_loss_weighs_classes_alike(windows):
     model = GHLClassifier(**SMALL, validation_fraction=0.25).fit(*windows)
     loss = model.net_.criterion_
-    logits, y = torch.randn(20, 3), torch.zeros(20, dtype=torch.int64)
-    assert loss.train().sample_weights(logits, y).max() < 1
-    assert loss.eval()(logits, y) == torch.nn.functional.cross_entropy(logits, y)
+    logits, y = torch.randn(20, 3), torch.arange(20) % 3
+    assert loss.train().sample_weights(logits, y)[y == 0].max() < 1
+    assert loss.eval()(logits, y) == ClassCostLoss([45, 9, 9])(logits, y)
 
 
 def test_a_class_to_come_cannot_be_weighed_by_its_number(windows):

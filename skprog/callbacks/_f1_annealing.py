@@ -31,7 +31,8 @@ class F1Annealing(Callback):
         # Said anew in each epoch, as a fit that resumes has a new loss.
         if self.f1_scores_ is not None:
             net.criterion_.anneal(self.f1_scores_)
-        net.history.record("annealing_factor", net.criterion_.annealing_factor.tolist())
+        factor = getattr(net.criterion_, "annealing_factor", None)
+        net.history.record("annealing_factor", None if factor is None else list(map(float, factor)))
         self.confusion_ = None
 
     def on_batch_end(self, net, batch, training, y_pred=None, **kwargs):

@@ -32,7 +32,15 @@ RESERVED = (
     "lr_decay",
     "f1_annealing",
 )
-NOT_FOR_NET = ("callbacks", "dataset", "iterator_train", "iterator_valid", "train_split")
+NOT_FOR_NET = (
+    "callbacks",
+    "criterion",
+    "dataset",
+    "iterator_train",
+    "iterator_valid",
+    "module",
+    "train_split",
+)
 
 
 class NetEstimator(BaseEstimator):
@@ -223,6 +231,7 @@ class NetEstimator(BaseEstimator):
             raise ValueError("checkpoint resumes fit; set checkpoint=None for warm_start=True.")
         self._check_net_params()
         check_integer("n_iter_no_change", self.n_iter_no_change)
+        check_integer("verbose", int(self.verbose is True) or self.verbose, minimum=0)
         self._check_callbacks()
         if self.validation_fraction is not None:
             check_number("validation_fraction", self.validation_fraction, above=0, below=1)
@@ -235,8 +244,9 @@ class NetEstimator(BaseEstimator):
         if not isinstance(self.net_params, dict | None):
             raise TypeError(f"net_params={self.net_params!r} must be a dict or None.")
         own = self.get_params(deep=False)
-        for name in self.net_params or {}:
-            if name in own or name.partition("__")[0] in NOT_FOR_NET:
+        for name in map(str, self.net_params or {}):
+            is_own = name in own or name.removeprefix("optimizer__") in own
+            if is_own or name.partition("__")[0] in NOT_FOR_NET:
                 raise ValueError(
                     f"net_params sets {name!r}, which is the estimator's own; use its arguments."
                 )

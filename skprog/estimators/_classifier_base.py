@@ -193,17 +193,14 @@ class NetClassifier(ClassifierMixin, NetEstimator):
             )
         X = check_rows(self, X, reset=reset)
         self._check_shape(X)
-        y = column_or_1d(y, warn=True)
+        y = _check_labels("y", y)
         if len(y) != len(X):
             raise ValueError(
                 f"y has {len(y)} labels but X has {len(X)} cases; give one label per case."
             )
-        check_finite(y, "y")
-        if y.dtype == object and any(map(_is_missing, y)):
-            raise ValueError("y has missing labels; drop or label such cases first.")
         check_classification_targets(y)
         if reset:
-            self.classes_ = np.unique(y if classes is None else column_or_1d(classes))
+            self.classes_ = np.unique(y if classes is None else _check_labels("classes", classes))
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(
                 f"classes={classes} differ from those of the first fit, {self.classes_}; fit anew."
@@ -248,9 +245,8 @@ class NetClassifier(ClassifierMixin, NetEstimator):
                 raise ValueError(
                     f"class_weight names {unknown[0]!r}, which is none of {self.classes_}."
                 )
-            self._class_weight = np.array(
-                [weight.get(name, 1.0) for name in self.classes_.tolist()]
-            )
+            # By label as it is: tolist would turn a date of NumPy into one of Python.
+            self._class_weight = np.array([weight.get(label, 1.0) for label in self.classes_])
         elif weight == "balanced":
             present = np.unique(y)
             self._class_weight = np.zeros(len(self.classes_))
@@ -264,6 +260,8 @@ class NetClassifier(ClassifierMixin, NetEstimator):
     def _criterion(self, data_train):
         loss, given = (self.loss, {}) if inspect.isclass(self.loss) else LOSSES[self.loss]
         accepted = _accepted(loss)
+        if self._class_weight is not None and "weight" in (self.loss_params or {}):
+            raise ValueError("class_weight and loss_params['weight'] say the same; give one.")
         params = dict(given)
         counts = np.bincount(data_train.y, minlength=len(self.classes_))
         by_count = self.class_weight == "balanced" or loss in (ClassBalancedLoss, ClassCostLoss)
@@ -291,11 +289,30 @@ class NetClassifier(ClassifierMixin, NetEstimator):
                 f"loss_params has {unknown[0]!r}, which is not open to choice with "
                 f"loss={self.loss!r}; open are {', '.join(free) or 'none'}."
             )
-        return loss, {**params, **(self.loss_params or {})}
+        params |= self.loss_params or {}
+        if inspect.isclass(self.loss):
+            _try_out(loss(**params), len(self.classes_))
+        return loss, params
 
     def _own_callbacks(self):
         loss = self.loss if inspect.isclass(self.loss) else LOSSES[self.loss][0]
         return [("f1_annealing", F1Annealing())] if hasattr(loss, "anneal") else []
+
+
+def _check_labels(name, labels):
+    """Return labels as a 1-d array, refusing missing ones and those of several types."""
+    kinds = {isinstance(label, str) for label in labels} if isinstance(labels, list) else ()
+    is_masked = np.ma.is_masked(labels)
+    labels = column_or_1d(labels, warn=True)
+    if labels.dtype == object:
+        kinds = {isinstance(label, str) for label in labels}
+    check_finite(labels, name)
+    is_missing = labels.dtype.kind in "mM" and np.isnat(labels).any()
+    if is_masked or is_missing or (labels.dtype == object and any(map(_is_missing, labels))):
+        raise ValueError(f"{name} has missing labels; drop or label such cases first.")
+    if len(kinds) > 1:
+        raise ValueError(f"{name} mixes text with other labels; give labels of one type.")
+    return labels
 
 
 def _is_missing(label):
@@ -303,6 +320,23 @@ def _is_missing(label):
         return label is None or bool(label != label)
     except TypeError:  # pandas.NA neither differs nor agrees
         return True
+
+
+def _try_out(criterion, n_classes):
+    """Refuse a loss that does not compare logits with classes."""
+    y = torch.arange(n_classes + 1) % n_classes
+    try:
+        loss = criterion(10 * torch.nn.functional.one_hot(y, n_classes).float(), y)
+        is_loss = loss.ndim == 0 and bool(0 <= loss < np.inf)
+    # A loss of the user's may fail in any way.
+    except Exception as error:
+        loss, is_loss = error, False
+    if not is_loss:
+        raise ValueError(
+            f"loss={type(criterion).__name__} of logits (n_cases, n_classes) and classes "
+            f"(n_cases,) gives {loss} for logits that are right; use a loss with one finite value "
+            f"of at least 0, such as torch.nn.CrossEntropyLoss or one of {', '.join(LOSSES)}."
+        )
 
 
 def _accepted(loss):

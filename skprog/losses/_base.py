@@ -52,7 +52,14 @@ class ClassificationLoss(nn.Module):
         if not np.isfinite(weight).all() or (weight < 0).any():
             raise ValueError(f"class_weight={weight} must be finite and at least 0.")
         weight = weight * self._weigh_classes()
-        self.register_buffer("class_weight", torch.from_numpy(weight.astype(np.float32)))
+        with np.errstate(over="ignore"):
+            weight = weight.astype(np.float32)
+        if not (np.isfinite(weight).all() and weight @ np.minimum(self.class_counts, 1) > 0):
+            raise ValueError(
+                f"class_weight leads to weights of {weight}; give weights between 1e-30 and 1e30, "
+                "or 0, with at least one class of samples above 0."
+            )
+        self.register_buffer("class_weight", torch.from_numpy(weight))
 
     def _weigh_classes(self):
         return np.ones(len(self.class_counts))

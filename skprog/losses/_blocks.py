@@ -219,6 +219,14 @@ def project(directions):
     return torch.stack([across, along], dim=1)
 
 
+def inverse_frequencies(class_counts):
+    """Weigh classes by their inverse frequency, 1 on average over samples; 0 without samples."""
+    present = class_counts > 0
+    weights = np.zeros(len(class_counts))
+    weights[present] = class_counts.sum() / (present.sum() * class_counts[present])
+    return weights
+
+
 def check_batch(logits, y, n_classes=None):
     shape = tuple(logits.shape)
     is_wide = len(shape) == 2 and shape[1] >= 2 and n_classes in (None, shape[1])

@@ -1,6 +1,5 @@
-import numpy as np
-
 from ._base import ClassificationLoss
+from ._blocks import inverse_frequencies
 
 
 class ClassCostLoss(ClassificationLoss):
@@ -34,8 +33,4 @@ class ClassCostLoss(ClassificationLoss):
         super().__init__(class_counts, base=base, class_weight=class_weight)
 
     def _weigh_classes(self):
-        counts = self.class_counts
-        present = counts > 0
-        weights = np.zeros(len(counts))
-        weights[present] = counts.sum() / (present.sum() * counts[present])
-        return weights
+        return inverse_frequencies(self.class_counts)

@@ -3,7 +3,14 @@ import torch
 
 from .._checks import check_number, check_option
 from ._base import ClassificationLoss
-from ._blocks import check_batch, class_thresholds, gradient_density, gradient_directions, project
+from ._blocks import (
+    check_batch,
+    class_thresholds,
+    gradient_density,
+    gradient_directions,
+    inverse_frequencies,
+    project,
+)
 
 
 class GradientHarmonizedLoss(ClassificationLoss):
@@ -182,8 +189,8 @@ class GradientHarmonizedLoss(ClassificationLoss):
     def sample_weights(self, logits, y):
         """Weigh each sample by 1 over its density, or keep it so often at weight 1.
 
-        In evaluation mode all weigh 1: the loss of held-out samples compares between epochs only
-        without weights that change from epoch to epoch.
+        In evaluation mode all classes weigh alike, as in :class:`ClassCostLoss`. The loss of
+        held-out samples then compares between epochs, and falls while rare classes are learnt.
 
         Parameters
         ----------
@@ -198,7 +205,7 @@ class GradientHarmonizedLoss(ClassificationLoss):
             Weights.
         """
         if not self.training:
-            return 1.0
+            return torch.from_numpy(inverse_frequencies(self.class_counts)).to(logits)[y]
         density = self.density(logits, y)
         if self.drop:
             return (torch.rand_like(density) * density < 1).to(density.dtype)
