@@ -12,8 +12,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils import Bunch
 
 from skprog.datasets import cwru_imbalanced, load_cwru, make_bearing_faults
-from skprog.datasets._base import STATES
-from skprog.datasets._bearing_faults import CAGE, ORDERS, RPM
+from skprog.datasets._base import STATES, ring
+from skprog.datasets._bearing_faults import CAGE, MAX_FS, ORDERS, RPM
 
 LENGTHS = {
     97: 243_938,
@@ -173,6 +173,33 @@ def test_a_signal_that_is_none_is_refused(folder, values, message):
     savemat(folder / "107.mat", {"X107_DE_time": values})
     with pytest.raises(ValueError, match=rf"107\.mat is damaged: X107_DE_time .*{message}"):
         load_cwru(folder)
+
+
+@pytest.mark.parametrize(
+    ("speed", "found"),
+    [
+        (-5, "-5"),
+        (0, "0"),
+        (1j, "1j"),
+        (1750.6, "1750.6"),
+        (np.nan, "nan"),
+        (np.inf, "inf"),
+        (1e300, r"1e\+300"),
+        ("abc", "'abc'"),
+        ([1750, 1751], "2 values"),
+    ],
+)
+def test_a_speed_that_is_none_is_refused(folder, speed, found):
+    savemat(folder / "107.mat", {"X107_DE_time": signal(107), "X107RPM": speed})
+    message = rf"107\.mat is damaged: X107RPM is {found} where one whole number of rpm .* is due"
+    with pytest.raises(ValueError, match=message):
+        load_cwru(folder)
+
+
+def test_a_whole_speed_of_any_numeric_type_is_taken_and_an_empty_one_is_missing(folder):
+    for speed, rpm in ((1748.0, 1748), (np.int16(1749), 1749), ([], 1750)):
+        savemat(folder / "107.mat", {"X107_DE_time": signal(107), "X107RPM": speed})
+        assert load_cwru(folder, 107).rpm.tolist() == [rpm]
 
 
 def test_an_empty_folder_names_folder_variable_and_page(tmp_path):
@@ -393,6 +420,10 @@ def test_description_gives_the_windows_of_each_record_and_the_source(folder):
         ({"n_test_per_class": 0}, ValueError, "n_test_per_class=0 must be at least 1"),
         ({"n_timepoints": 0}, ValueError, "n_timepoints=0 must be at least 1"),
         ({"decimate_normal": 4}, TypeError, "decimate_normal=4 must be True or False"),
+        ({"n_normal": 10**30}, ValueError, "n_normal=10{30} asks record 97 .* but .* fit into"),
+        ({"n_fault": 10**17}, ValueError, "n_fault=10{17} asks record 107 .* but .* fit into"),
+        ({"n_test_per_class": 10**30}, ValueError, "n_test_per_class=10{30} asks record 97"),
+        ({"n_timepoints": 10**30}, ValueError, "windows of 10{30} points, but 0 fit into"),
     ],
 )
 def test_impossible_sets_are_refused(kwargs, error, message):
@@ -407,6 +438,7 @@ def test_impossible_sets_are_refused(kwargs, error, message):
         ({"target": [1, 2]}, r"data has the states \[1, 2\]; load a normal record"),
         ({"target": [0, 12]}, "but 12 target_names"),
         ({"target": [0]}, "2 signals, 1 targets and 2 records"),
+        ({"target": [[0], [1]]}, r"data\.target has shape \(2, 1\) and data\.records \(2,\)"),
         ({"signals": [np.zeros((9, 1)), np.zeros(9)]}, r"signal of record 97 has shape \(9, 1\)"),
         ({"signals": [np.zeros(9), np.array([0.0, np.nan])]}, "signal of record 107 contains NaN"),
         ({"signals": [np.array(["a"]), np.zeros(9)]}, "signal of record 97 must be real numbers"),
@@ -416,6 +448,42 @@ def test_records_that_contradict_themselves_are_refused(change, message):
     data = Bunch(**{**places({97: 100, 107: 100}, [0, 1]), **change})
     with pytest.raises(ValueError, match=message):
         cwru_imbalanced(data, **SMALL)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"target": [0.0, 1.0]}, r"data\.target is of float64; give integers, the index"),
+        ({"target": [False, True]}, r"data\.target is of bool; give integers"),
+        ({"target": [0, None]}, r"data\.target is of object; give integers"),
+        ({"target": None}, r"data\.target is None; give a list"),
+        ({"target_names": None}, r"data\.target_names is None; give a list"),
+        ({"target_names": {0: "Normal"}}, r"data\.target_names is {0: 'Normal'}; give a list"),
+        ({"records": 97}, r"data\.records is 97; give a list"),
+        ({"signals": None}, r"data\.signals is None; give a list"),
+    ],
+)
+def test_fields_of_another_type_are_refused(change, message):
+    data = Bunch(**{**places({97: 100, 107: 100}, [0, 1]), **change})
+    with pytest.raises(TypeError, match=message):
+        cwru_imbalanced(data, **SMALL)
+
+
+@pytest.mark.parametrize("decimate_normal", [False, True])
+def test_values_beyond_float32_are_refused(decimate_normal):
+    data = places({97: 300, 107: 300}, [0, 1])
+    data.signals = [1e38 * x for x in data.signals]
+    with pytest.raises(ValueError, match="signal of record 97 contains infinity or a value too"):
+        cwru_imbalanced(data, **SMALL, decimate_normal=decimate_normal)
+
+
+def test_a_record_too_short_to_decimate_is_refused():
+    sizes = {"n_normal": 1, "n_fault": 1, "n_test_per_class": 1, "n_timepoints": 2}
+    message = "Record 97 has 27 samples, but decimation needs 28; leave the record out or"
+    with pytest.raises(ValueError, match=message):
+        cwru_imbalanced(places({97: 27, 107: 300}, [0, 1]), **sizes, decimate_normal=True)
+    sets = cwru_imbalanced(places({97: 28, 107: 300}, [0, 1]), **sizes, decimate_normal=True)
+    assert sets.starts_test[0] == 28 // 4 - 2
 
 
 @pytest.mark.parametrize("data", [None, [1, 2], {"signals": []}, np.zeros((3, 4))])
@@ -557,6 +625,15 @@ def test_any_sizes_give_finite_windows(n_per_class, n_timepoints, fs, snr):
     assert np.isfinite(data.X).all()
 
 
+@pytest.mark.parametrize(("resonance", "damping"), [(3300.0, 0.04), (1000.0, 0.1)])
+def test_a_resonance_rings_true_up_to_the_highest_sampling_frequency(resonance, damping):
+    t = np.arange(20_000) / MAX_FS
+    w = 2 * np.pi * resonance
+    rung = ring(np.eye(1, len(t))[0], resonance, MAX_FS, damping=damping)
+    np.testing.assert_allclose(rung, np.exp(-damping * w * t) * np.sin(w * t), atol=2e-3)
+    assert np.isfinite(make_bearing_faults(1, n_timepoints=4, fs=MAX_FS, random_state=0).X).all()
+
+
 @pytest.mark.parametrize(
     ("kwargs", "error", "message"),
     [
@@ -568,6 +645,7 @@ def test_any_sizes_give_finite_windows(n_per_class, n_timepoints, fs, snr):
         ({"n_per_class": [1.5] * 12}, TypeError, r"n_per_class\[0\]=1.5 must be an integer"),
         ({"n_timepoints": 0}, ValueError, "n_timepoints=0 must be at least 1"),
         ({"fs": 5000}, ValueError, "fs=5000 must be finite and at least 10000"),
+        ({"fs": 1e8}, ValueError, "fs=100000000.0 must be .* at most 1000000"),
         ({"fs": "fast"}, TypeError, "fs='fast' must be a number"),
         ({"snr": np.nan}, ValueError, "snr=nan must be finite"),
         (
@@ -577,6 +655,8 @@ def test_any_sizes_give_finite_windows(n_per_class, n_timepoints, fs, snr):
         ),
         ({"snr": None}, TypeError, "snr=None must be a number"),
         ({"random_state": "seed"}, TypeError, "random_state='seed' must be None, an integer of"),
+        ({"random_state": True}, TypeError, "random_state=True must be None, an integer of"),
+        ({"random_state": np.False_}, TypeError, "random_state=.*False.* must be None"),
         ({"random_state": -1}, ValueError, "random_state=-1 must be None, an integer of"),
     ],
 )

@@ -9,7 +9,12 @@ from sklearn.linear_model import LogisticRegression
 from skprog.callbacks import GradientSimilarity
 from skprog.estimators import GHLClassifier
 from skprog.losses import class_thresholds
-from skprog.plots import ClassThresholdDisplay, GradientSimilarityDisplay
+from skprog.plots import (
+    ClassThresholdDisplay,
+    GradientSimilarityDisplay,
+    RULIndexDisplay,
+    SpectrogramDisplay,
+)
 
 pytest.importorskip("matplotlib", reason='needs pip install "skprog[plot]"')
 import matplotlib as mpl
@@ -119,6 +124,37 @@ def test_a_missing_matplotlib_names_the_extra(kind, fitted, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r'Display needs matplotlib; pip install "skprog\[plot\]'):
         kind.from_estimator(fitted)
+
+
+@pytest.mark.parametrize(
+    "name", ["_x", "__", "$\\bad$", "$", "a$b$c", r"5\$", r"$\alpha$ and \$", "_$x$"]
+)
+def test_names_of_classes_show_as_they_stand(name):
+    classes, angles = [name, "y"], [[0.1, 0.2]]
+    for display, rest in (
+        (GradientSimilarityDisplay(angles, classes=classes).plot(), ""),
+        (GradientSimilarityDisplay(angles, classes=classes, class_counts=[1, 2]).plot(), " (1)"),
+        (ClassThresholdDisplay.from_counts([3, 1], classes=classes), ": 3"),
+    ):
+        display.figure_.canvas.draw()
+        text = display.ax_.get_legend().get_texts()[-2]
+        literal = display.figure_.text(0, 0, name + rest, parse_math=False)
+        literal.set_fontproperties(text.get_fontproperties())
+        sizes = [t.get_window_extent().width for t in (text, literal)]
+        assert sizes[0] == pytest.approx(sizes[1], abs=1.5)
+
+
+@pytest.mark.parametrize("ax", [5, "axes", plt.Figure()])
+def test_anything_but_axes_is_refused(ax):
+    for draw in (
+        lambda: GradientSimilarityDisplay(ANGLES).plot(ax=ax),
+        lambda: ClassThresholdDisplay.from_counts(COUNTS, ax=ax),
+        lambda: SpectrogramDisplay(np.ones((2, 2))).plot(ax=ax),
+        lambda: RULIndexDisplay(9.0).plot(ax=[ax, ax]),
+    ):
+        with pytest.raises(TypeError, match=r"ax=.* must be matplotlib Axes; pass those that plt"):
+            draw()
+    assert plt.get_fignums() == []
 
 
 def test_similarity_lines_hold_the_angles_given_over_epochs_from_one():
@@ -315,6 +351,14 @@ def test_displays_refuse_estimators_of_other_packages():
         (
             lambda: GradientSimilarityDisplay([[0.1]], class_counts=[np.nan]).plot(),
             "class_counts contains NaN",
+        ),
+        (
+            lambda: GradientSimilarityDisplay([[0.1, 0.2]], class_counts=[-1, 2]).plot(),
+            r"class_counts=\[-1, 2\] must hold integers of at least 0",
+        ),
+        (
+            lambda: GradientSimilarityDisplay([[0.1, 0.2]], class_counts=[1.5, 2]).plot(),
+            r"class_counts=\[1.5, 2\] must hold integers of at least 0",
         ),
         (lambda: ClassThresholdDisplay.from_counts([5]), r"class_counts has shape \(1,\); give"),
         (lambda: ClassThresholdDisplay.from_counts([5, -1]), "integers of at least 0"),

@@ -5,6 +5,7 @@ import pickle
 import warnings
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -399,3 +400,64 @@ def test_impossible_geometries_are_refused(window_shape, params, message):
 def test_geometry_lists_do_as_well_as_tuples():
     network = CnnLstm([84, 25], kernel_sizes=[[5, 4], [6, 3]], strides=[[1, 2], [1, 1]])
     assert n_parameters(network) == 127_149
+
+
+# DiagnosisCNN: bad input
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        ({"n_channels": 0}, ValueError, "n_channels=0 must be at least 1"),
+        ({"n_timepoints": 0}, ValueError, "n_timepoints=0 must be at least 1"),
+        ({"n_timepoints": 64.0}, TypeError, "n_timepoints=64.0 must be an integer"),
+        ({"n_classes": 0}, ValueError, "n_classes=0 must be at least 2"),
+        ({"n_classes": 1}, ValueError, "n_classes=1 must be at least 2"),
+        ({"pool_size": 0}, ValueError, "pool_size=0 must be at least 1"),
+        ({"pool_size": -1}, ValueError, "pool_size=-1 must be at least 1"),
+        ({"pool_size": float("nan")}, TypeError, "pool_size=nan must be an integer"),
+        ({"pool_size": 1.5}, TypeError, "pool_size=1.5 must be an integer"),
+        ({"pool_size": 61}, ValueError, "the pooling after convolutional layer 1 spans 61"),
+        ({"dense_units": 2.9}, TypeError, "dense_units=2.9 must be an integer"),
+        ({"dense_units": 0}, ValueError, "dense_units=0 must be at least 1"),
+        ({"dropout": 1}, ValueError, "dropout=1 must be .* below 1"),
+        ({"dropout": -0.1}, ValueError, "dropout=-0.1 must be .* at least 0"),
+        ({"dropout": float("nan")}, ValueError, "dropout=nan must be finite"),
+        ({"batch_norm": "no"}, ValueError, "batch_norm='no' is not one of True, False"),
+        ({"padding": "full"}, ValueError, "padding='full' is not one of 'valid', 'same'"),
+        ({"global_pooling": "sum"}, ValueError, "global_pooling='sum' is not one of 'average'"),
+        ({"n_filters": (4,)}, ValueError, "n_filters has 1 layers but kernel_sizes 2; give"),
+        ({"n_filters": 4}, ValueError, "n_filters=4 must hold integers of at least 1"),
+        ({"n_filters": (4, True)}, ValueError, r"n_filters=\(4, True\) must hold integers"),
+        ({"n_filters": (4, 2.0)}, ValueError, "n_filters=.* must hold integers"),
+        ({"n_filters": np.array([True, True])}, ValueError, "n_filters=.* must hold integers"),
+        ({"n_filters": np.array([4.0, 4.0])}, ValueError, "n_filters=.* must hold integers"),
+        ({"n_filters": np.array(4)}, ValueError, "n_filters=.* must hold integers"),
+        ({"kernel_sizes": {3, 5}}, ValueError, "kernel_sizes=.* in a list or a tuple"),
+        ({"kernel_sizes": {3: 1, 5: 1}}, ValueError, "kernel_sizes=.* in a list or a tuple"),
+        ({"kernel_sizes": b"ab"}, ValueError, "kernel_sizes=b'ab' must hold integers"),
+        ({"kernel_sizes": np.array([[3, 5]])}, ValueError, "kernel_sizes=.* must hold integers"),
+        ({"kernel_sizes": (65, 1)}, ValueError, "kernel of convolutional layer 1 spans 65"),
+    ],
+)
+def test_impossible_diagnosis_networks_are_refused(params, error, message):
+    sizes = {"n_channels": 1, "n_timepoints": 64, "n_classes": 3, "kernel_sizes": (5, 3)}
+    with pytest.raises(error, match=message):
+        DiagnosisCNN(**{**sizes, **params})
+
+
+def test_sizes_may_be_lists_and_integers_of_numpy():
+    build = partial(DiagnosisCNN, 1, 64, 3, pool_size=2)
+    expected = n_parameters(build(n_filters=(4, 2), kernel_sizes=(5, 3)))
+    assert n_parameters(build(n_filters=[4, 2], kernel_sizes=np.array([5, 3]))) == expected
+    sizes = {"n_filters": (np.int64(4), 2), "kernel_sizes": (5, 3), "pool_size": np.int32(2)}
+    assert n_parameters(DiagnosisCNN(*np.array([1, 64, 3]), **sizes)) == expected
+
+
+@pytest.mark.parametrize("shape", [(2, 64), (2, 1, 64), (2, 3, 65), (2, 3, 1), (2, 1, 3, 64)])
+@pytest.mark.parametrize("global_pooling", [None, "max"])
+def test_windows_of_another_shape_are_refused(shape, global_pooling):
+    network = DiagnosisCNN(3, 64, 2, kernel_sizes=(5, 3), global_pooling=global_pooling)
+    message = rf"X has shape \({', '.join(map(str, shape))}\); .* \(n_windows, 3, 64\)"
+    with pytest.raises(ValueError, match=message):
+        network(torch.zeros(shape))

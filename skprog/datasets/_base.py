@@ -214,6 +214,8 @@ def as_generator(random_state):
     if isinstance(random_state, np.random.RandomState):
         random_state = random_state.randint(2**32, dtype=np.uint32)
     try:
+        if isinstance(random_state, bool | np.bool_):
+            raise TypeError("NumPy would take True for 1")
         return np.random.default_rng(random_state)
     except (TypeError, ValueError) as error:
         raise type(error)(

@@ -35,6 +35,7 @@ BACKGROUND, IMBALANCE = 0.07, 0.02  # g
 STRUCTURE, STRUCTURE_DAMPING, STRUCTURE_SHARE = 1000.0, 0.1, 0.36  # Hz, 1, share of power
 SETTLING = 0.02  # s, until every ring has died down
 MIN_FS = 10_000.0
+MAX_FS = 1_000_000.0  # above, single precision shifts the resonances
 MAX_SNR = 100.0
 
 DESCR = """Simulated bearings in twelve states
@@ -69,7 +70,7 @@ def make_bearing_faults(
     n_timepoints : int, default=1024
         Points per window.
     fs : float, default=12_000.0
-        Sampling frequency in Hz, at least 10_000.
+        Sampling frequency in Hz, from 10_000 to 1_000_000.
     snr : float, default=3.0
         Power of the ring of a 0.36 mm fault of a race over that of the background, in dB, from -100
         to 100. The power grows in proportion to the size, and is 4.4 dB less for a ball. From
@@ -99,7 +100,7 @@ def make_bearing_faults(
     ------
     ValueError
         If a size is below 1, ``n_per_class`` is a sequence of another length than 12, ``fs`` is
-        below 10_000 Hz or ``snr`` is beyond 100 dB.
+        outside 10_000 to 1_000_000 Hz or ``snr`` is beyond 100 dB.
     TypeError
         If a parameter has the wrong type.
 
@@ -130,7 +131,7 @@ def make_bearing_faults(
     """
     counts = _check_counts(n_per_class)
     n_timepoints = check_integer("n_timepoints", n_timepoints)
-    check_number("fs", fs, minimum=MIN_FS)
+    check_number("fs", fs, minimum=MIN_FS, maximum=MAX_FS)
     check_number("snr", snr, minimum=-MAX_SNR, maximum=MAX_SNR)
 
     y = np.repeat(np.arange(len(STATES)), counts)

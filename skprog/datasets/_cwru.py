@@ -14,6 +14,7 @@ from ._base import STATES, data_folder
 CWRU_PAGE = "https://engineering.case.edu/bearingdatacenter"
 FS = 12_000.0
 NOMINAL_RPM = {0: 1797, 1: 1772, 2: 1750}  # by load in hp
+MAX_RPM = 10_000
 
 # State and load in hp.
 RECORDS = {
@@ -114,7 +115,8 @@ def load_cwru(data_home=None, records=None):
     FileNotFoundError
         If the folder has no records, or not the ones asked for.
     ValueError
-        If a record is unknown, or a file is truncated, damaged or without a signal of its own.
+        If a record is unknown, or a file is truncated, damaged, without a signal of its own or
+        with a speed that is none.
     TypeError
         If ``data_home`` is not a path, or ``records`` are not integers.
 
@@ -234,8 +236,22 @@ def _read(path, number):
             f"{path} is damaged: {key} has values that are not finite; fetch it again from "
             f"{CWRU_PAGE}."
         )
-    speed = np.ravel(contents.get(key.replace("_DE_time", "RPM"), []))
-    return signal, int(speed[0]) if len(speed) else None
+    key = key.replace("_DE_time", "RPM")
+    return signal, _speed(path, key, np.ravel(contents.get(key, [])))
+
+
+def _speed(path, key, values):
+    """Return the speed that a file says, in rpm, or None if it says none."""
+    if len(values) == 0:
+        return None
+    is_number = len(values) == 1 and values.dtype.kind in "fiu"
+    if not is_number or not 0 < values[0] <= MAX_RPM or values[0] % 1:
+        found = repr(values.tolist()[0]) if len(values) == 1 else f"{len(values)} values"
+        raise ValueError(
+            f"{path} is damaged: {key} is {found} where one whole number of rpm from 1 to "
+            f"{MAX_RPM} is due; fetch it again from {CWRU_PAGE}."
+        )
+    return int(values[0])
 
 
 def _signal_key(path, number, contents):

@@ -19,6 +19,8 @@ Windows of each record
 # A record's share for its test windows at most: 72 %.
 TEST_SHARE = 18, 25
 NORMAL = 0
+# The filter is padded with 27 samples of the record at each end.
+MIN_DECIMATED = 28
 
 
 def cwru_imbalanced(
@@ -75,9 +77,10 @@ def cwru_imbalanced(
     ------
     ValueError
         If a size is below 1, the windows do not fit into a record, ``data`` has no normal record or
-        no fault, or a signal is not one-dimensional and finite.
+        no fault, or a signal is not one-dimensional, not finite in float32 or too short to be
+        decimated.
     TypeError
-        If a parameter has the wrong type, or ``data`` lacks a field.
+        If a parameter has the wrong type, or ``data`` lacks a field or has one of the wrong type.
 
     See Also
     --------
@@ -135,8 +138,8 @@ def cwru_imbalanced(
     signals, target, records, names = _check_data(data)
     if decimate_normal:
         signals = [
-            decimate(x, 4, zero_phase=True) if label == NORMAL else x
-            for x, label in zip(signals, target, strict=True)
+            _decimate(x, number) if label == NORMAL else x
+            for x, label, number in zip(signals, target, records, strict=True)
         ]
 
     rows = {"train": [], "test": []}
@@ -152,7 +155,9 @@ def cwru_imbalanced(
                 continue
             record = f"record {records[i]} ({len(signals[i])} samples)"
             starts = _lay_out(len(signals[i]), counts, n_timepoints, arguments, record)
-            signal = signals[i].astype(np.float32)
+            with np.errstate(over="ignore"):
+                signal = signals[i].astype(np.float32)
+            check_finite(signal, f"signal of record {records[i]}")
             windows = np.lib.stride_tricks.sliding_window_view(signal, n_timepoints)
             for part, first in zip(rows.values(), starts, strict=True):
                 same = np.full(len(first), label), first, np.full(len(first), records[i])
@@ -186,7 +191,22 @@ def _check_data(data):
             "data must be what load_cwru returns: signals, target, records and target_names "
             f"({type(error).__name__}: {error})."
         ) from None
+    fields = {"signals": signals, "target": target, "records": records, "target_names": names}
+    for field, values in fields.items():
+        if not np.iterable(values) or isinstance(values, dict | set):
+            raise TypeError(f"data.{field} is {values!r}; give a list, as load_cwru does.")
+    signals, names = list(signals), list(names)
     target, records = np.asarray(target), np.asarray(records)
+    if target.size and target.dtype.kind not in "iu":
+        raise TypeError(
+            f"data.target is of {target.dtype}; give integers, the index of the state of each "
+            "record."
+        )
+    if target.ndim != 1 or records.ndim != 1:
+        raise ValueError(
+            f"data.target has shape {target.shape} and data.records {records.shape}; give one of "
+            "each per record."
+        )
     if not len(signals) == len(target) == len(records):
         raise ValueError(
             f"data has {len(signals)} signals, {len(target)} targets and {len(records)} records; "
@@ -209,6 +229,15 @@ def _check_data(data):
     return signals, target, records, names
 
 
+def _decimate(x, record):
+    if len(x) < MIN_DECIMATED:
+        raise ValueError(
+            f"Record {record} has {len(x)} samples, but decimation needs {MIN_DECIMATED}; leave "
+            "the record out or pass decimate_normal=False."
+        )
+    return decimate(x, 4, zero_phase=True)
+
+
 def _check_signal(name, values):
     x = as_numbers(name, values)
     if x.ndim != 1:
@@ -219,9 +248,13 @@ def _check_signal(name, values):
 
 def _shares(total, weights):
     """Split a count in the ratio of integer weights, largest remainders first."""
-    weights = np.asarray(weights, dtype=np.int64)
-    shares, remainders = np.divmod(total * weights, max(1, weights.sum()))
-    shares[np.argsort(-remainders, kind="stable")[: total - shares.sum()]] += 1
+    # With Python's integers, which do not overflow.
+    products = [total * int(weight) for weight in weights]
+    whole = max(1, sum(map(int, weights)))
+    shares = [product // whole for product in products]
+    by_remainder = sorted(range(len(shares)), key=lambda i: -(products[i] % whole))
+    for i in by_remainder[: total - sum(shares)]:
+        shares[i] += 1
     return shares
 
 

@@ -1,7 +1,10 @@
 from numbers import Integral
 
+import numpy as np
 import torch
 from torch import nn
+
+from .._checks import check_integer, check_number, check_option
 
 
 class DiagnosisCNN(nn.Module):
@@ -17,13 +20,13 @@ class DiagnosisCNN(nn.Module):
     n_timepoints : int
         Length of a window.
     n_classes : int
-        Logits returned.
+        Logits returned, at least 2.
     n_filters : tuple of int, default=(16, 16)
         Filters of each convolutional layer.
     kernel_sizes : tuple of int, default=(49, 21)
         Kernel of each convolutional layer, in timepoints.
     pool_size : int, default=4
-        Max-pooling after each convolutional layer, in timepoints.
+        Max-pooling after each convolutional layer, in timepoints; 1 is none.
     dense_units : int, default=100
         Units of the dense layer.
     padding : {"valid", "same"}, default="valid"
@@ -34,6 +37,14 @@ class DiagnosisCNN(nn.Module):
         Summarise each filter over time before the dense layer; None passes all timepoints on.
     dropout : float, default=0.0
         Share of units dropped before and after the dense layer, in [0, 1).
+
+    Raises
+    ------
+    ValueError
+        If a size is too small, the layers do not fit into a window or differ in number, or an
+        option is unknown; in ``forward`` if windows have another shape.
+    TypeError
+        If a parameter has the wrong type.
 
     References
     ----------
@@ -68,11 +79,17 @@ class DiagnosisCNN(nn.Module):
         dropout=0.0,
     ):
         super().__init__()
+        n_channels = check_integer("n_channels", n_channels)
+        n_timepoints = check_integer("n_timepoints", n_timepoints)
+        n_classes = check_integer("n_classes", n_classes, minimum=2)
         _check_layers(n_filters, kernel_sizes)
-        if padding not in ("valid", "same"):
-            raise ValueError(f"padding={padding!r} is not one of 'valid', 'same'.")
-        if global_pooling not in (None, "average", "max"):
-            raise ValueError(f"global_pooling={global_pooling!r} is not one of 'average', 'max'.")
+        pool_size = check_integer("pool_size", pool_size)
+        dense_units = check_integer("dense_units", dense_units)
+        check_option("padding", padding, ("valid", "same"))
+        check_option("batch_norm", batch_norm, (True, False))
+        check_option("global_pooling", global_pooling, ("average", "max", None))
+        check_number("dropout", dropout, minimum=0, below=1)
+        self.shape_in = n_channels, n_timepoints
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("scale", torch.ones(()))
         layers = []
@@ -91,8 +108,8 @@ class DiagnosisCNN(nn.Module):
                 layers.append(nn.BatchNorm2d(n_out))
             if pool_size > 1:
                 _check_length(f"the pooling after {name}", pool_size, length)
-                layers.append(nn.MaxPool2d((1, int(pool_size))))
-                length //= int(pool_size)
+                layers.append(nn.MaxPool2d((1, pool_size)))
+                length //= pool_size
             layers.append(nn.ReLU())
             width = n_out
         if global_pooling is not None:
@@ -104,29 +121,41 @@ class DiagnosisCNN(nn.Module):
         self.encoder = nn.Sequential(*layers, nn.Flatten()).to(memory_format=torch.channels_last)
         self.head = nn.Sequential(
             nn.Dropout(dropout),
-            nn.Linear(width * length, int(dense_units)),
+            nn.Linear(width * length, dense_units),
             nn.ReLU(),
             nn.Dropout(dropout),
-            nn.Linear(int(dense_units), n_classes),
+            nn.Linear(dense_units, n_classes),
         )
 
     def forward(self, X):
         """Map windows (n_windows, n_channels, n_timepoints) to logits (n_windows, n_classes)."""
+        if X.ndim != 3 or X.shape[1:] != self.shape_in:
+            n_channels, n_timepoints = self.shape_in
+            raise ValueError(
+                f"X has shape {tuple(X.shape)}; give windows of shape (n_windows, {n_channels}, "
+                f"{n_timepoints}), or build the network for others."
+            )
         X = (X.to(self.scale.dtype) - self.mean) / self.scale
         return self.head(self.encoder(X.unsqueeze(2).to(memory_format=torch.channels_last)))
 
 
 def _check_layers(n_filters, kernel_sizes):
     for name, sizes in (("n_filters", n_filters), ("kernel_sizes", kernel_sizes)):
-        if not hasattr(sizes, "__len__") or not all(
-            isinstance(size, Integral) and size >= 1 for size in sizes
-        ):
-            raise ValueError(f"{name}={sizes!r} must hold integers of at least 1, one per layer.")
+        is_array = isinstance(sizes, np.ndarray) and sizes.ndim == 1
+        if not (is_array or isinstance(sizes, list | tuple)) or not all(map(_is_size, sizes)):
+            raise ValueError(
+                f"{name}={sizes!r} must hold integers of at least 1, one per layer, in a list or "
+                "a tuple."
+            )
     if len(n_filters) != len(kernel_sizes):
         raise ValueError(
             f"n_filters has {len(n_filters)} layers but kernel_sizes {len(kernel_sizes)}; give "
             "one entry per layer in both."
         )
+
+
+def _is_size(value):
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
 
 
 def _check_length(what, size, length):

@@ -27,7 +27,10 @@ def import_pyplot(display):
 def one_axes(display, ax, **size):
     """Return the axes given, or those of a new figure."""
     plt = import_pyplot(display)
-    return plt.subplots(layout="constrained", **size)[1] if ax is None else ax
+    if ax is None:
+        return plt.subplots(layout="constrained", **size)[1]
+    _check_axes(plt, ax)
+    return ax
 
 
 def several_axes(display, ax, n_axes, *, n_columns, size, **share):
@@ -35,6 +38,7 @@ def several_axes(display, ax, n_axes, *, n_columns, size, **share):
     plt = import_pyplot(display)
     if ax is not None:
         axes = np.ravel(np.asarray(ax, dtype=object))
+        _check_axes(plt, *axes)
         if len(axes) != n_axes:
             raise ValueError(
                 f"ax holds {len(axes)} axes but {n_axes} are drawn; give {n_axes} or None."
@@ -53,6 +57,22 @@ def several_axes(display, ax, n_axes, *, n_columns, size, **share):
     for unused in axes.flat[n_axes:]:
         unused.remove()
     return axes.ravel()[:n_axes], True
+
+
+def as_label(text):
+    """Return text that matplotlib shows as it stands, neither read as maths nor left out."""
+    text = str(text).replace("$", r"\$")
+    # A legend leaves out labels that start with an underscore.
+    return f"\u200b{text}" if text.startswith("_") else text
+
+
+def _check_axes(plt, *axes):
+    for ax in axes:
+        if not isinstance(ax, plt.Axes):
+            raise TypeError(
+                f"ax={ax!r} must be matplotlib Axes; pass those that plt.subplots() returns, or "
+                "None for a new figure."
+            )
 
 
 def check_values(name, values):

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..losses import class_thresholds
-from ._base import BLUE, GREY, ORANGE, import_pyplot, one_axes
+from ._base import BLUE, GREY, ORANGE, as_label, import_pyplot, one_axes
 
 # Classes of one size that are named one by one.
 N_NAMED = 3
@@ -148,7 +148,7 @@ class ClassThresholdDisplay:
         ImportError
             If matplotlib is missing.
         TypeError
-            If ``alpha`` is no number.
+            If ``alpha`` is no number or ``ax`` is no Axes.
         ValueError
             If ``class_counts`` are not integers of at least 0 for 2 classes or more, ``alpha`` is
             negative, ``annealing`` lies outside [0, 1], or ``classes`` or ``annealing`` has
@@ -176,7 +176,7 @@ class ClassThresholdDisplay:
             members = counts == size
             x = np.full(members.sum(), 100 * (size / counts.sum()))
             dots = {"ls": "", "marker": "o", "ms": 8, "color": color, "zorder": 4}
-            label = _label(classes[members], size)
+            label = as_label(_label(classes[members], size))
             if is_annealed:
                 ax.plot(x, start[members], mfc="white", mew=1.5, **dots)
             ax.plot(x, end[members], label=label, **dots)

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import as_numbers, check_finite
-from ._base import import_pyplot, one_axes
+from ._base import as_label, import_pyplot, one_axes
 
 # Beside the colours, which many classes leave close to each other.
 STYLES = ("-", "--", ":")
@@ -124,9 +124,12 @@ class GradientSimilarityDisplay:
         ------
         ImportError
             If matplotlib is missing.
+        TypeError
+            If ``ax`` is no Axes.
         ValueError
-            If ``angles`` is not 2-d, is empty, has no number or one outside [0, π], or ``classes``
-            or ``class_counts`` has another length than there are classes.
+            If ``angles`` is not 2-d, is empty, has no number or one outside [0, π], ``classes`` or
+            ``class_counts`` has another length than there are classes, or counts are not integers
+            of at least 0.
         """
         angles = _check_angles(self.angles)
         n_classes = angles.shape[1]
@@ -136,7 +139,7 @@ class GradientSimilarityDisplay:
                 f"classes has shape {classes.shape} but angles has {n_classes} columns; give one "
                 "class per column."
             )
-        labels, largest = [str(name) for name in classes], None
+        labels, largest = [as_label(name) for name in classes], None
         if self.class_counts is not None:
             counts = _check_counts(self.class_counts, n_classes)
             labels = [f"{label} ({n:.0f})" for label, n in zip(labels, counts, strict=True)]
@@ -195,4 +198,6 @@ def _check_counts(class_counts, n_classes):
             "count per column."
         )
     check_finite(counts, "class_counts")
+    if (counts < 0).any() or (counts % 1).any():
+        raise ValueError(f"class_counts={class_counts} must hold integers of at least 0.")
     return counts
