@@ -61,9 +61,13 @@ RATES = (3e-4, 1e-3, 3e-3)
 INITIALISATIONS = {"uniform": None, "Xavier": torch.nn.init.xavier_uniform_}
 
 
-def fit_and_predict(work, name, bunch, params):
-    """Train one model unless its predictions are there, and keep them under the name."""
-    path = work / f"{name.replace(' ', '_').replace(',', '')}_{joblib.hash(params)[:8]}.npy"
+def prediction_path(work, name, params):
+    """Return where predictions are kept, one file per name and parameters."""
+    return work / f"{name.replace(' ', '_').replace(',', '')}_{joblib.hash(params)[:8]}.npy"
+
+
+def fit_and_predict(path, bunch, params):
+    """Train one model unless its predictions are there, and keep them."""
     if not path.exists():
         torch.set_num_threads(1)
         model = GHLClassifier(**params).fit(bunch.X_train, bunch.y_train)
@@ -174,7 +178,8 @@ def main():
     def task(kind, size, name, seed, params):
         params = {**params, "max_epochs": epochs, "random_state": seed}
         key = {"kind": kind, "set": size, "model": name, "seed": seed}
-        return key, (arguments.work, f"{size} {name}{suffix}", bunches[size], params)
+        path = prediction_path(arguments.work, f"{size} {name}{suffix}", params)
+        return key, (path, bunches[size], params)
 
     tasks = [
         task("model", size, name, seed, MODELS[name])

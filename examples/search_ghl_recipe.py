@@ -14,7 +14,14 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
-from reproduce_ghl_paper import PUBLISHED, SETS, fit_and_predict, measures, with_interval
+from reproduce_ghl_paper import (
+    PUBLISHED,
+    SETS,
+    fit_and_predict,
+    measures,
+    prediction_path,
+    with_interval,
+)
 from scipy import stats
 from sklearn.utils import Bunch
 
@@ -96,7 +103,8 @@ def main():
         calls = []
         for seed, size, idea in keys:
             params = {**IDEAS[idea], "random_state": seed, "amp": arguments.amp}
-            calls.append((arguments.work, f"{part} {size} {idea}", bunches[size], params))
+            path = prediction_path(arguments.work, f"{part} {size} {idea}", params)
+            calls.append((path, bunches[size], params))
         outputs = joblib.Parallel(n_jobs=arguments.jobs, verbose=5)(
             joblib.delayed(fit_and_predict)(*call) for call in calls
         )
