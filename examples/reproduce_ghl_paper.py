@@ -1,4 +1,6 @@
-"""Reproduce the tables of the gradient harmonized loss on the CWRU bearings.
+"""
+Reproducing the tables of the gradient harmonized loss
+======================================================
 
 Table III of Ren et al. (ICPHM 2022): the paper's network with a plain loss (DCNN), with class costs
 (DCNNC) and with the gradient harmonized loss (DCNNG), beside losses it does not compare with, on

@@ -1,4 +1,6 @@
-"""Look for a recipe that tells the CWRU states better than the paper's network and loss.
+"""
+Looking for a better recipe against rare faults
+===============================================
 
 Each idea changes the paper's network with the gradient harmonized loss in one way or several, and
 is scored on the last quarter of the training windows, which comes after the part that trains it.
