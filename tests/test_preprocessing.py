@@ -23,6 +23,7 @@ SMALL = {"fs": 256, "nperseg": 16, "hop": 4}
 TRANSFORMERS = [
     WelchSpectrogram(**SMALL),
     WelchSpectrogram(**SMALL, output="density", dtype="float32"),
+    WelchSpectrogram(**SMALL, pool_size=2),
     FrequencyMaxPool(pool_size=2),
     AccelRotation45(),
 ]
@@ -159,6 +160,14 @@ def test_taper_may_be_given_as_an_array(windows):
         ({"f_max": -1.0}, ValueError, r"f_max=-1\.0 must be finite and above 0"),
         ({"output": "psd"}, ValueError, "output='psd' is not one of 'density', 'log'"),
         ({"dtype": "float64"}, ValueError, "dtype='float64' is not one of"),
+        ({"pool_size": 0}, ValueError, "pool_size=0 must be at least 1"),
+        ({"pool_size": 2.0}, TypeError, r"pool_size=2\.0 must be an integer"),
+        ({"pool_size": 10}, ValueError, "pool_size=10 exceeds the 9 bins; use a smaller"),
+        (
+            {"pool_size": 3, "f_max": 20},
+            ValueError,
+            r"pool_size=3 exceeds the 2 bins below f_max=20; use .* raise f_max",
+        ),
         ({"window": "hunn"}, ValueError, "window='hunn' is unknown to scipy.signal.get_window"),
         ({"window": ("kaiser",)}, ValueError, "is unknown to scipy"),
         ({"window": np.ones(7)}, ValueError, r"window has shape \(7,\) but nperseg=16"),
@@ -188,6 +197,37 @@ def test_density_that_overflows_float16_is_refused_and_its_logarithm_is_not(wind
 def test_density_that_overflows_float32_is_refused(windows):
     with pytest.raises(ValueError, match=r"the largest float32; .* scale the windows down"):
         WelchSpectrogram(**SMALL).fit_transform(1e25 * windows)
+
+
+@pytest.mark.usefixtures("block_size")
+@pytest.mark.parametrize("params", [{}, {"output": "density", "dtype": "float32"}])
+@pytest.mark.parametrize("window", ["hann", "boxcar"])
+@pytest.mark.parametrize(("nperseg", "f_max"), [(16, None), (17, None), (16, 100)])
+@pytest.mark.parametrize("pool_size", [1, 2, 3, 4])
+def test_pooling_at_once_equals_pooling_afterwards(
+    windows, pool_size, nperseg, f_max, window, params
+):
+    params = {**SMALL, "nperseg": nperseg, "f_max": f_max, "window": window, **params}
+    whole = WelchSpectrogram(**params).fit(windows)
+    pooled = WelchSpectrogram(**params, pool_size=pool_size).fit(windows)
+    expected = FrequencyMaxPool(pool_size).fit_transform(whole.transform(windows))
+    P = pooled.transform(windows)
+    assert P.dtype == expected.dtype
+    np.testing.assert_allclose(P, expected, rtol=1e-6 if P.dtype == np.float32 else 1e-3)
+    n_freqs = expected.shape[-2]
+    assert len(pooled.frequencies_) == n_freqs
+    for i, frequency in enumerate(pooled.frequencies_):
+        group = whole.frequencies_[i * pool_size : (i + 1) * pool_size]
+        assert frequency == pytest.approx((group[0] + group[-1]) / 2)
+
+
+def test_pooling_at_once_halves_the_nyquist_bin_before_it_compares():
+    points = np.arange(16)
+    # It has no twin at a negative frequency: of equal amplitude, twice the power of another bin.
+    X = 1.2 * np.cos(np.pi * points) + 2 * np.cos(np.pi / 2 * points)
+    params = {**SMALL, "window": "boxcar", "output": "density", "dtype": "float32"}
+    P = WelchSpectrogram(**params, pool_size=9).fit_transform(X[np.newaxis])
+    np.testing.assert_allclose(P, [[[2**2 / 2 / 16]]], rtol=1e-5)
 
 
 # FrequencyMaxPool
@@ -480,6 +520,7 @@ def test_a_failed_fit_leaves_the_earlier_one_as_it_was(transformer, params, wind
         (WelchSpectrogram(**SMALL), {"fs": 100}),
         (WelchSpectrogram(**SMALL), {"window": np.ones(16)}),
         (WelchSpectrogram(**SMALL, f_max=50), {"f_max": None}),
+        (WelchSpectrogram(**SMALL), {"pool_size": 2}),
         (FrequencyMaxPool(2), {"pool_size": 1}),
     ],
 )

@@ -19,6 +19,7 @@ from ._base import (
 )
 
 FLOOR = 1e-12
+SQRT_HALF = np.float32(np.sqrt(0.5))
 
 
 class WelchSpectrogram(TransformerMixin, BaseEstimator):
@@ -44,11 +45,15 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         log10(max(P, 1e-12)).
     dtype : {"float16", "float32"}, default="float16"
         Type of the output. Computations are in float32.
+    pool_size : int, default=1
+        Keep the largest of every so many neighbouring bins, as :class:`FrequencyMaxPool` does
+        afterwards, but faster and without the whole spectrogram in memory. Bins left over below
+        ``f_max`` are dropped.
 
     Attributes
     ----------
     frequencies_ : ndarray of shape (n_freqs,)
-        Centre of each bin in Hz.
+        Centre of each bin, or of each group of pooled bins, in Hz.
     segment_times_ : ndarray of shape (n_segments,)
         Centre of each segment in s, from the start of the window.
     n_timepoints_in_ : int
@@ -60,7 +65,7 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
 
     See Also
     --------
-    FrequencyMaxPool : Shrinks the frequency axis.
+    FrequencyMaxPool : Pools spectrograms that exist already.
 
     Notes
     -----
@@ -102,6 +107,7 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         f_max=None,
         output="log",
         dtype="float16",
+        pool_size=1,
     ):
         self.fs = fs
         self.nperseg = nperseg
@@ -110,6 +116,7 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         self.f_max = f_max
         self.output = output
         self.dtype = dtype
+        self.pool_size = pool_size
 
     def fit(self, X, y=None):
         """Check the windows and lay out the axes of their spectrograms.
@@ -146,7 +153,18 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
             check_number("f_max", self.f_max, above=0)
         check_option("output", self.output, ("density", "log"))
         check_option("dtype", self.dtype, ("float16", "float32"))
+        pool_size = check_integer("pool_size", self.pool_size)
         self._taper()
+        frequencies = np.arange(nperseg // 2 + 1) * self.fs / nperseg
+        if self.f_max is not None:
+            frequencies = frequencies[frequencies < self.f_max]
+        n_freqs = len(frequencies) // pool_size
+        if not n_freqs:
+            below = "" if self.f_max is None else f" below f_max={self.f_max}"
+            raise ValueError(
+                f"pool_size={pool_size} exceeds the {len(frequencies)} bins{below}; use a smaller "
+                f"pool_size{below and ' or raise f_max'}."
+            )
         with keep_earlier_fit(self):
             X = check_windows(self, X, ("n_timepoints",), reset=True)
             n_timepoints = X.shape[-1]
@@ -159,12 +177,9 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
                 UserWarning,
                 stacklevel=2,
             )
-        frequencies = np.arange(nperseg // 2 + 1) * self.fs / nperseg
         starts = np.arange(0, n_timepoints - nperseg + 1, hop)
         self.n_timepoints_in_ = n_timepoints
-        self.frequencies_ = (
-            frequencies if self.f_max is None else frequencies[frequencies < self.f_max]
-        )
+        self.frequencies_ = frequencies[: n_freqs * pool_size].reshape(n_freqs, -1).mean(axis=-1)
         self.segment_times_ = (starts + nperseg / 2) / self.fs
         self._fitted_params = self.get_params()
         return self
@@ -226,9 +241,10 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
     def _spectrograms(self, X):
         nperseg, hop = int(self.nperseg), int(self.hop)
         n_segments, n_freqs = len(self.segment_times_), len(self.frequencies_)
+        n_bins = n_freqs * int(self.pool_size)
         taper = self._taper()
         # A segment's mean shows as the taper's own spectrum, which soon fades for most tapers.
-        leak = np.fft.rfft(taper)[:n_freqs] / nperseg
+        leak = np.fft.rfft(taper)[:n_bins] / nperseg
         n_leak = 1 + max(np.flatnonzero(np.abs(leak) > 1e-10 * np.abs(leak).max()), default=-1)
         leak = leak[:n_leak].astype(np.complex64)
         taper = torch.from_numpy(taper.astype(np.float32))
@@ -248,7 +264,7 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
                     if out.dtype == np.float32
                     else np.empty(rows[part].shape, np.float32)
                 )
-                self._density(spectra[..., :n_freqs], P)
+                self._density(spectra[..., :n_bins], P)
                 if out.dtype != np.float32:
                     # As rows[part] = P, 30 times as fast.
                     torch.from_numpy(rows[part]).copy_(torch.from_numpy(P))
@@ -260,11 +276,18 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         return tags
 
     def _density(self, spectra, P):
-        np.abs(spectra, out=P)
+        """Fill P with the densities of the spectra, pooled."""
+        pool_size = int(self.pool_size)
+        amplitudes = P if pool_size == 1 else np.empty(spectra.shape, np.float32)
+        np.abs(spectra, out=amplitudes)
+        # These bins have no twin at a negative frequency.
+        amplitudes[..., 0] *= SQRT_HALF
+        if self.nperseg % 2 == 0 and amplitudes.shape[-1] > self.nperseg // 2:
+            amplitudes[..., -1] *= SQRT_HALF
+        largest = amplitudes[..., ::pool_size]
+        for i in range(1, pool_size):
+            largest = np.maximum(largest, amplitudes[..., i::pool_size], out=P)
         np.square(P, out=P)
-        P[..., 0] /= 2
-        if self.nperseg % 2 == 0 and P.shape[-1] > self.nperseg // 2:
-            P[..., -1] /= 2
         stored = self.dtype if self.output == "density" else "float32"
         # NaN is overflow, too: of the transform itself.
         if not P.max() <= np.finfo(stored).max:
