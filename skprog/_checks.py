@@ -214,3 +214,49 @@ def check_rul(y, n_rows):
             "positive before."
         )
     return y
+
+
+def check_images(images, name="X", *, minimum=1):
+    """Return grey images as a list of arrays of shape (height, width), of one size or several.
+
+    Integers of 8 and 16 bits, float16 and float32 are kept, everything else becomes float32.
+    """
+    if getattr(images, "ndim", None) == 2 and images.dtype != object:
+        raise ValueError(
+            f"{name} has shape {images.shape}; give images (n_images, height, width), which for a "
+            f"single one is {name}[np.newaxis]."
+        )
+    if not hasattr(images, "__len__") or isinstance(images, str | bytes):
+        raise TypeError(f"{name} of type {type(images).__name__} must be an array or a list.")
+    if len(images) == 0:
+        raise ValueError(f"{name} has 0 images; at least 1 is required.")
+    return [_check_image(image, f"{name}[{i}]", minimum) for i, image in enumerate(images)]
+
+
+def _check_image(image, name, minimum):
+    check_plain(name, image)
+    try:
+        image = np.asarray(image)
+    except ValueError as error:
+        raise ValueError(f"{name} is no image of (height, width) numbers ({error}).") from None
+    if image.dtype.kind not in "fiu":
+        raise ValueError(f"{name} has dtype {image.dtype}; give numbers, such as uint8 or float32.")
+    if image.ndim != 2:
+        raise ValueError(
+            f"{name} has shape {image.shape}; give grey images (height, width), of colours their "
+            "mean over the last axis."
+        )
+    if min(image.shape) < minimum:
+        raise ValueError(
+            f"{name} has shape {image.shape} but at least {minimum} x {minimum} pixels are needed; "
+            "leave smaller images out."
+        )
+    if image.dtype not in (np.uint8, np.uint16, *FLOATS):
+        with np.errstate(over="ignore"):
+            image = image.astype(FLOATS[0])
+    lowest, highest = image.min(), image.max()
+    if not np.isfinite(lowest) or not np.isfinite(highest):
+        raise ValueError(f"{name} contains NaN or infinity; repair it or leave it out.")
+    if lowest == highest:
+        raise ValueError(f"{name} has the value {lowest} throughout; leave blank images out.")
+    return image

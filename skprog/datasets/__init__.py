@@ -5,15 +5,19 @@ from ._compact_femto import compact_femto
 from ._cwru import load_cwru
 from ._cwru_imbalanced import cwru_imbalanced
 from ._femto import load_femto
+from ._nanofibers import make_nanofibers
 from ._paper_split import paper_split
 from ._run_to_failure import make_run_to_failure
+from ._sem import load_sem
 
 __all__ = [
     "compact_femto",
     "cwru_imbalanced",
     "load_cwru",
     "load_femto",
+    "load_sem",
     "make_bearing_faults",
+    "make_nanofibers",
     "make_run_to_failure",
     "paper_split",
 ]
