@@ -19,15 +19,24 @@ class Reshaped(MetaEstimatorMixin, BaseEstimator):
         Estimator of rows of that shape.
     shape : tuple of int
         Shape of a row.
+    ramp : bool, default=False
+        Set the second half of each row to a ramp from -3 to 3, for estimators that refuse constant
+        rows or take away their mean.
     """
 
-    def __init__(self, estimator, shape):
+    def __init__(self, estimator, shape, ramp=False):
         self.estimator = estimator
         self.shape = shape
+        self.ramp = ramp
 
     def _rows(self, X, *, reset):
         X = validate_data(self, X, reset=reset, dtype=[np.float32, np.float16])
-        return np.stack([np.resize(row, self.shape) for row in X])
+        rows = np.stack([np.resize(row, self.shape) for row in X])
+        if self.ramp:
+            flat = rows.reshape(len(rows), -1)
+            half = flat.shape[1] // 2
+            flat[:, half:] = np.linspace(-3, 3, flat.shape[1] - half)
+        return rows
 
     def fit(self, X, y=None, **params):
         X = self._rows(X, reset=True)

@@ -1,4 +1,4 @@
-"""Transformers of windows, spectrograms and remaining useful life.
+"""Transformers of windows, spectrograms, images and remaining useful life.
 
 Those of windows work on each window by itself, on arrays with any leading axes and on
 :class:`~skprog.sequences.RunSequences` alike.
@@ -6,7 +6,8 @@ Those of windows work on each window by itself, on arrays with any leading axes 
 
 from ._accel_rotation import AccelRotation45
 from ._frequency_max_pool import FrequencyMaxPool
+from ._patch_selector import PatchSelector
 from ._rul_index import RULIndex
 from ._welch_spectrogram import WelchSpectrogram
 
-__all__ = ["AccelRotation45", "FrequencyMaxPool", "RULIndex", "WelchSpectrogram"]
+__all__ = ["AccelRotation45", "FrequencyMaxPool", "PatchSelector", "RULIndex", "WelchSpectrogram"]
