@@ -1,6 +1,8 @@
 """Displays: data in the constructor, drawn by ``plot``; they need matplotlib."""
 
 from ._class_threshold import ClassThresholdDisplay
+from ._defect_map import DefectMapDisplay
+from ._feature_map import FeatureMapDisplay
 from ._gradient_similarity import GradientSimilarityDisplay
 from ._predicted_vs_true import PredictedVsTrueDisplay
 from ._relative_change import RelativeChangeDisplay
@@ -10,6 +12,8 @@ from ._spectrogram import SpectrogramDisplay
 
 __all__ = [
     "ClassThresholdDisplay",
+    "DefectMapDisplay",
+    "FeatureMapDisplay",
     "GradientSimilarityDisplay",
     "PredictedVsTrueDisplay",
     "RULDisplay",
