@@ -6,11 +6,18 @@ from importlib.metadata import PackageNotFoundError, version
 
 __version__ = "0.1.0"
 
-_ESTIMATORS = ("CnnLstmRUL", "DummyRUL", "GHLClassifier")
+_ESTIMATORS = ("CnnLstmRUL", "DummyRUL", "GHLClassifier", "SEMClassifier")
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "skorch", "sktime", "safetensors", "tqdm")
 _OPTIONAL = ("matplotlib", "pillow", "onnx", "onnxscript", "onnxruntime", "dask", "ray", "mapie")
 
-__all__ = ["CnnLstmRUL", "DummyRUL", "GHLClassifier", "__version__", "show_versions"]
+__all__ = [
+    "CnnLstmRUL",
+    "DummyRUL",
+    "GHLClassifier",
+    "SEMClassifier",
+    "__version__",
+    "show_versions",
+]
 
 
 def show_versions():

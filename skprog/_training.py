@@ -7,6 +7,7 @@ import contextlib
 import math
 import signal
 import threading
+from itertools import islice
 from numbers import Integral
 
 import numpy as np
@@ -51,14 +52,24 @@ class TrainingNet(NeuralNet):
         self.scaler_ = torch.amp.GradScaler(device_type, enabled=self.amp == "fp16")
         return self
 
-    def train(self, data_train, data_valid, epochs, *, checkpoint=None):
-        """Train for some epochs, fewer where a callback stops or a checkpoint has some."""
+    def train(self, data_train, data_valid, epochs, *, max_steps=None, checkpoint=None):
+        """Train for some epochs or steps, fewer where a callback stops or a checkpoint has some.
+
+        ``max_steps``, given in place of ``epochs``, ends the last epoch early.
+        """
+        n_steps = n_batches(len(data_train), self.batch_size)
+        self.last_step_ = None if max_steps is None else self._n_steps() + max_steps
+        self.max_epochs = len(self.history) + (epochs or n_batches(max_steps, n_steps))
         try:
             with contextlib.suppress(_TrainingStopped), _note_interrupt(self):
                 self.notify("on_train_begin", X=data_train, y=None)
                 if checkpoint is not None:
-                    epochs -= checkpoint.restore(self)
-                self.fit_loop((data_train, data_valid), epochs=epochs)
+                    checkpoint.restore(self)
+                if max_steps is not None:
+                    n_steps_left = self.last_step_ - self._n_steps()
+                    self.max_epochs = len(self.history) + n_batches(n_steps_left, n_steps)
+                n_left = self.max_epochs - len(self.history)
+                self.fit_loop((data_train, data_valid), epochs=n_left)
         finally:
             self.notify("on_train_end", X=data_train, y=None)
 
@@ -92,13 +103,20 @@ class TrainingNet(NeuralNet):
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         if iterator is None:
             return
-        for batch in iterator:
+        n_steps = len(iterator)
+        if training and self.last_step_ is not None:
+            n_steps = min(n_steps, self.last_step_ - self._n_steps())
+        for batch in islice(iterator, n_steps):
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)
             self.history.record_batch(f"{prefix}_loss", step["loss"].item())
             self.history.record_batch(f"{prefix}_batch_size", len(batch[1]))
             self.notify("on_batch_end", batch=batch, training=training, **step)
-        self.history.record(f"{prefix}_batch_count", len(iterator))
+        self.history.record(f"{prefix}_batch_count", n_steps)
+
+    def _n_steps(self):
+        """Return the steps trained so far, in epochs that have ended."""
+        return sum(epoch.get("train_batch_count", 0) for epoch in self.history)
 
     def train_step(self, batch, **fit_params):
         if self.augment is not None:
@@ -335,6 +353,25 @@ def augment_windows(X, kinds):
         X = X * torch.exp(0.2 * torch.randn(n_windows, 1, 1, device=X.device))
     if "noise" in kinds:
         X = X + 0.1 * X.std(dim=2, keepdim=True, correction=0) * torch.randn_like(X)
+    return X
+
+
+def augment_images(X):
+    """Flip and turn square images by quarters at random, each one differently.
+
+    Parameters
+    ----------
+    X : Tensor of shape (n_images, size, size)
+        Images.
+
+    Returns
+    -------
+    Tensor of shape (n_images, size, size)
+        Images.
+    """
+    for turned in (lambda X: X.flip(1), lambda X: X.flip(2), lambda X: X.transpose(1, 2)):
+        is_turned = torch.rand(len(X), 1, 1, device=X.device) < 0.5
+        X = torch.where(is_turned, turned(X), X)
     return X
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from skprog.networks import CnnLstm, DiagnosisCNN
+from skprog.networks import CnnLstm, DiagnosisCNN, MicrographCNN
 
 SMALL = {
     "n_filters": (2, 3),
@@ -35,6 +35,13 @@ NETWORKS = [
         (3, 2, 128),
         (3, 5),
         id="diagnosis_cnn-same",
+    ),
+    pytest.param(partial(MicrographCNN, 64, 64, 2), (3, 64, 64), (3, 2), id="micrograph_cnn"),
+    pytest.param(
+        partial(MicrographCNN, 32, 48, 3, n_blocks=3, head="local"),
+        (2, 32, 48),
+        (2, 3),
+        id="micrograph_cnn-local",
     ),
 ]
 each_network = pytest.mark.parametrize(("build", "shape_in", "shape_out"), NETWORKS)
@@ -114,7 +121,10 @@ def test_half_precision_input_is_computed_in_the_type_of_the_weights(build, shap
     assert torch.equal(network(X), network(X.float()))
 
 
-@each_network
+@pytest.mark.parametrize(
+    ("build", "shape_in", "shape_out"),
+    [network for network in NETWORKS if network.values[0].func is not MicrographCNN],
+)
 def test_dropout_acts_in_training_only(build, shape_in, shape_out):
     network, plain = seeded(build, dropout=0.5), seeded(build)
     X = normal(*shape_in)

@@ -1,10 +1,17 @@
 """scikit-learn's own checks, wholly, on instances small enough for its 2-d data."""
 
 from _reshaped import Reshaped
+from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skprog.estimators import CnnLstmRUL, DummyRUL, GHLClassifier
-from skprog.preprocessing import AccelRotation45, FrequencyMaxPool, RULIndex, WelchSpectrogram
+from skprog.estimators import CnnLstmRUL, DummyRUL, GHLClassifier, SEMClassifier
+from skprog.preprocessing import (
+    AccelRotation45,
+    FrequencyMaxPool,
+    PatchSelector,
+    RULIndex,
+    WelchSpectrogram,
+)
 
 SMALL_CNN = CnnLstmRUL(
     target="linear",
@@ -24,6 +31,10 @@ SMALL_GHL = GHLClassifier(
     kernel_sizes=(3, 3), pool_size=1, padding="same", lr=1e-2, max_epochs=30, random_state=0
 )
 
+SMALL_SEM = SEMClassifier(
+    n_blocks=1, hidden_units=16, hidden_batch_norm=True, lr=0.05, max_steps=60, random_state=0
+)
+
 INSTANCES = [
     CnnLstmRUL(target="linear", lr=1e-2, lr_decay=1.0, max_epochs=60),
     DummyRUL(),
@@ -33,10 +44,16 @@ INSTANCES = [
     SMALL_GHL,
     Reshaped(SMALL_CNN, (2, 2, 5, 6)),
     Reshaped(SMALL_GHL, (2, 12)),
+    Reshaped(SMALL_SEM, (6, 6), ramp=True),
+    Reshaped(
+        clone(SMALL_SEM).set_params(tiles="all", vote="majority", patch_size=8), (8, 8), ramp=True
+    ),
     Reshaped(DummyRUL(), (2, 1, 3, 4)),
     Reshaped(WelchSpectrogram(nperseg=4, hop=2), (2, 3, 12)),
     Reshaped(FrequencyMaxPool(pool_size=2), (2, 3, 4, 2)),
     Reshaped(AccelRotation45(), (3, 2, 8)),
+    Reshaped(PatchSelector(patch_size=4), (8, 8), ramp=True),
+    Reshaped(PatchSelector(patch_size=4, strategy="all"), (8, 8), ramp=True),
 ]
 
 

@@ -3,5 +3,6 @@
 from ._cnn_lstm_rul import CnnLstmRUL
 from ._dummy_rul import DummyRUL
 from ._ghl import GHLClassifier
+from ._sem import SEMClassifier
 
-__all__ = ["CnnLstmRUL", "DummyRUL", "GHLClassifier"]
+__all__ = ["CnnLstmRUL", "DummyRUL", "GHLClassifier", "SEMClassifier"]

@@ -19,7 +19,7 @@ from ..callbacks import BestWeights, FitCheckpoint, ProgressBar
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 NESTED = ("callbacks", "net_params", "loss_params")
 # What may differ between the fit that wrote a checkpoint and the one that resumes from it.
-FREE_TO_CHANGE = ("max_epochs", "checkpoint", "device", "verbose")
+FREE_TO_CHANGE = ("max_epochs", "max_steps", "checkpoint", "device", "verbose")
 FREE_WHEN_CONTINUED = (*FREE_TO_CHANGE, "random_state", "warm_start")
 # Names of the callbacks that every fit has, and what skorch may not be told past the estimator.
 RESERVED = (
@@ -144,13 +144,13 @@ class NetEstimator(BaseEstimator):
             raise ValueError("checkpoint resumes fit; set checkpoint=None for partial_fit.")
         return self._fit(X, y, epochs=1, fresh=not hasattr(self, "nets_"))
 
-    def _fit(self, X, y, *, epochs, fresh, **declared):
+    def _fit(self, X, y, *, epochs, fresh, max_steps=None, **declared):
         before = dict(vars(self))
         if not fresh:
             before["nets_"] = copy.deepcopy(self.nets_)
             before["history_"] = before["nets_"][0].history
         try:
-            self._train(X, y, epochs=epochs, fresh=fresh, **declared)
+            self._train(X, y, epochs=epochs, fresh=fresh, max_steps=max_steps, **declared)
         except BaseException:
             # A fit that fails or is interrupted leaves what was fitted as it was.
             vars(self).clear()
@@ -158,7 +158,7 @@ class NetEstimator(BaseEstimator):
             raise
         return self
 
-    def _train(self, X, y, *, epochs, fresh, **declared):
+    def _train(self, X, y, *, epochs, fresh, max_steps, **declared):
         self._check_params()
         if not fresh:
             self._refuse_changes()
@@ -181,8 +181,13 @@ class NetEstimator(BaseEstimator):
                 if fresh:
                     self.nets_.append(self._build_net(data_train, own_checkpoint))
                 net = self.nets_[i]
-                net.max_epochs = n_done + epochs
-                net.train(data_train, data_valid, epochs, checkpoint=own_checkpoint)
+                net.train(
+                    data_train,
+                    data_valid,
+                    epochs,
+                    max_steps=max_steps,
+                    checkpoint=own_checkpoint,
+                )
         self._set_fitted()
 
     def _lasting_params(self):
@@ -283,6 +288,8 @@ class NetEstimator(BaseEstimator):
         params |= {f"criterion__{name}": value for name, value in criterion_params.items()}
         if "weight_decay" in inspect.signature(optimizer).parameters:
             params["optimizer__weight_decay"] = self.weight_decay
+        if hasattr(self, "momentum") and "momentum" in inspect.signature(optimizer).parameters:
+            params["optimizer__momentum"] = self.momentum
         net = TrainingNet(
             **{
                 "module": module,

@@ -154,7 +154,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
             If cases have another shape than in ``fit``, are empty, or hold NaN or infinity.
         """
         check_is_fitted(self)
-        cases = self._cases(check_rows(self, X, reset=False))
+        cases = self._cases(self._check_cases(X, reset=False))
         return np.mean([softmax(predict_rows(net, cases), axis=1) for net in self.nets_], axis=0)
 
     def _refuse_fit_params(self, fit_params):
@@ -191,8 +191,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
                 f"{type(self).__name__} takes arrays of cases; pass X.windows[X.ends] of these "
                 "sequences."
             )
-        X = check_rows(self, X, reset=reset)
-        self._check_shape(X)
+        X = self._check_cases(X, reset=reset)
         y = _check_labels("y", y)
         if len(y) != len(X):
             raise ValueError(
@@ -218,6 +217,12 @@ class NetClassifier(ClassifierMixin, NetEstimator):
                 "tell apart."
             )
         return X, np.searchsorted(self.classes_, y)
+
+    def _check_cases(self, X, *, reset):
+        X = check_rows(self, X, reset=reset)
+        if reset:
+            self._check_shape(X)
+        return X
 
     def _split(self, X, y):
         if self.validation_fraction is None:
@@ -364,7 +369,7 @@ def check_series(X, estimator):
             f"X has more channels ({X.shape[1]}) than timepoints ({X.shape[2]}); if they are "
             "swapped, pass X.swapaxes(1, 2).",
             UserWarning,
-            stacklevel=6,
+            stacklevel=7,
         )
 
 

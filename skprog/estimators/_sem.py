@@ -1,0 +1,552 @@
+import warnings
+
+import numpy as np
+import torch
+from scipy.special import expit, logit, softmax
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from .._checks import check_images, check_integer, check_number, check_option
+from .._training import augment_images, predict_rows
+from ..networks import MicrographCNN
+from ..preprocessing import PatchSelector
+from ._classifier_base import NetClassifier
+
+BATCH_SIZE = 32
+
+
+class SEMClassifier(NetClassifier):
+    """Homogeneous or not: nanofibers in scanning electron micrographs [1]_.
+
+    The defaults are the paper's CNN5* and its training. Every image, or tile of one, is
+    standardised by its own mean and standard deviation.
+
+    Parameters
+    ----------
+    tiles : {None, "all"}, default=None
+        None takes each image of ``X`` as a whole, as in the paper, where
+        :class:`~skprog.preprocessing.PatchSelector` has chosen a patch before. "all" cuts images
+        of any size into tiles, trains on all of them with the label of their image, and lets
+        the tiles vote on the image.
+    patch_size : int, default=128
+        Height and width of the tiles in pixels; for ``tiles="all"``.
+    vote : {"top_k", "majority"}, default="top_k"
+        How tiles vote. "top_k" compares the mean of the ``top_k`` highest probabilities of
+        ``pos_label`` with a threshold, for defects that only some tiles show; it takes two
+        classes. "majority" takes the class that most tiles have.
+    top_k : int, default=5
+        Tiles that decide in ``vote="top_k"``.
+    pos_label : str, int or None, default=None
+        Class of the images with defects; None is the last of ``classes_``.
+    n_blocks : int, default=5
+        Convolutional blocks, at most as many as ``n_filters`` has entries.
+    hidden_units : int or None, default=40
+        Units of the dense layer before the output; None is no such layer.
+    head : {"dense", "local"}, default="dense"
+        "dense" looks at a whole tile. "local" classifies every place of the last block by itself,
+        without a dense layer, for finer defect maps.
+    n_filters : tuple of int, default=(16, 32, 64, 96, 128)
+        Filters of each block.
+    hidden_batch_norm : bool, default=False
+        Normalise the dense layer over the batch, which keeps its units alive at high rates.
+    augment : bool, default=False
+        Flip and turn the images of each training batch by quarters at random; they must be
+        square.
+    max_steps : int or None, default=300
+        Batches to train on; overrides ``max_epochs``. None trains for ``max_epochs``.
+    loss : {"cross_entropy", "ghl", "mse", "class_cost", "class_balanced", "focal"} or class, \
+default="cross_entropy"
+        Loss, by name or as a torch module, as for :class:`GHLClassifier`.
+    loss_params : dict, default=None
+        Arguments of the loss; searched as ``loss_params__alpha``.
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each class on top of the loss's own; "balanced" weighs by inverse frequency.
+    n_networks : int, default=1
+        Networks trained, whose probabilities are averaged.
+    lr : float or "auto", default=1e-3
+        Learning rate; "auto" takes it from a learning-rate range test.
+    momentum : float, default=0.9
+        Momentum, where the optimizer has one.
+    max_epochs : int, default=15
+        Epochs at most, where ``max_steps`` is None.
+    batch_size : int, default=32
+        Images or tiles per step.
+    optimizer : {"sgd", "adam", "adamw"} or class, default="sgd"
+        Optimizer, by name or as a class of torch.
+    weight_decay : float, default=1e-4
+        Weight decay of the optimizer.
+    validation_fraction : float or None, default=None
+        Share of images held out, stratified by class, or of groups where ``fit`` is given them;
+        the best weights by validation loss are restored.
+    early_stopping : bool, default=False
+        Stop after ``n_iter_no_change`` epochs without a better validation loss.
+    n_iter_no_change : int, default=10
+        Patience of early stopping, in epochs.
+    shuffle : bool, default=True
+        Shuffle the training data in each epoch.
+    warm_start : bool, default=False
+        Continue from the last fit with the same hyperparameters.
+    amp : {"bf16", "fp16"} or None, default=None
+        Mixed precision.
+    callbacks : list of skorch callbacks or (name, callback), default=None
+        Callbacks, cloned before use.
+    net_params : dict, default=None
+        Further arguments of :class:`skorch.NeuralNet`, such as ``optimizer__nesterov``.
+    checkpoint : str, path-like or None, default=None
+        File written after each epoch, from which an interrupted fit on the same data resumes;
+        further networks append their number to its name (``.1``, ``.2``). Delete them to start
+        anew; raise ``max_steps`` to train on.
+    device : str, default="auto"
+        Torch device; "auto" takes CUDA, then MPS, then the CPU.
+    verbose : int, default=0
+        1 shows a progress bar.
+    random_state : int, RandomState or None, default=None
+        Seeds weights, shuffling, augmentation and splits.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Classes.
+    threshold_ : float
+        Mean of the highest probabilities at which an image counts as ``pos_label``; with
+        ``tiles="all"`` and ``vote="top_k"``. Balanced accuracy is highest there on the images
+        held out, or without any on the training images.
+    nets_ : list of skorch.NeuralNet
+        The trained nets.
+    net_ : skorch.NeuralNet
+        The first of them.
+    history_ : skorch.history.History
+        Losses of each epoch of the first net.
+    n_iter_ : int
+        Epochs trained.
+    best_epoch_ : int
+        Epoch whose weights are kept, counted from 1.
+    shape_in_ : tuple of int
+        Shape of an image, or of a tile.
+    n_features_in_ : int
+        Its first size.
+
+    See Also
+    --------
+    skprog.plots.DefectMapDisplay : Draws a defect map over its image.
+
+    Notes
+    -----
+    Beyond the paper: votes over tiles, maps, ``head="local"`` and augmentation.
+
+    Split by specimen (``GroupKFold``): images of one specimen resemble each other.
+
+    References
+    ----------
+    .. [1] C. Ieracitano, F. Pantó, N. Mammone, A. Paviglianiti, P. Frontera and F. C. Morabito,
+       "Toward an automatic classification of SEM images of nanomaterials via a deep learning
+       approach", Neural Approaches to Dynamics of Signal Exchanges, 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skprog.estimators import SEMClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((40, 32, 32))
+    >>> y = np.array(["coarse", "fine"] * 20)
+    >>> X[::2, ::2, ::2] = X[::2, 1::2, ::2] = X[::2, ::2, 1::2] = X[::2, 1::2, 1::2]
+    >>> model = SEMClassifier(n_blocks=2, lr=0.1, max_steps=30, random_state=0)
+    >>> model.fit(X, y).predict(X[:4])
+    array(['coarse', 'fine', 'coarse', 'fine'], dtype='<U6')
+    """
+
+    def __init__(
+        self,
+        *,
+        tiles=None,
+        patch_size=128,
+        vote="top_k",
+        top_k=5,
+        pos_label=None,
+        n_blocks=5,
+        hidden_units=40,
+        head="dense",
+        n_filters=(16, 32, 64, 96, 128),
+        hidden_batch_norm=False,
+        augment=False,
+        max_steps=300,
+        loss="cross_entropy",
+        loss_params=None,
+        class_weight=None,
+        n_networks=1,
+        lr=1e-3,
+        momentum=0.9,
+        max_epochs=15,
+        batch_size=32,
+        optimizer="sgd",
+        weight_decay=1e-4,
+        validation_fraction=None,
+        early_stopping=False,
+        n_iter_no_change=10,
+        shuffle=True,
+        warm_start=False,
+        amp=None,
+        callbacks=None,
+        net_params=None,
+        checkpoint=None,
+        device="auto",
+        verbose=0,
+        random_state=None,
+    ):
+        self.tiles = tiles
+        self.patch_size = patch_size
+        self.vote = vote
+        self.top_k = top_k
+        self.pos_label = pos_label
+        self.n_blocks = n_blocks
+        self.hidden_units = hidden_units
+        self.head = head
+        self.n_filters = n_filters
+        self.hidden_batch_norm = hidden_batch_norm
+        self.augment = augment
+        self.max_steps = max_steps
+        self.loss = loss
+        self.loss_params = loss_params
+        self.class_weight = class_weight
+        self.n_networks = n_networks
+        self.lr = lr
+        self.momentum = momentum
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.weight_decay = weight_decay
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.shuffle = shuffle
+        self.warm_start = warm_start
+        self.amp = amp
+        self.callbacks = callbacks
+        self.net_params = net_params
+        self.checkpoint = checkpoint
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def fit(self, X, y, groups=None, **fit_params):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, height, width) or list of such images
+            Grey images, 8-bit, 16-bit or floating point. With ``tiles="all"`` of any sizes, else
+            of one size.
+        y : array-like of shape (n_images,)
+            Class of each image, of any type of label.
+        groups : array-like of shape (n_images,), default=None
+            Specimen of each image. Images of one specimen are held out together.
+        **fit_params
+            None is taken; ``sample_weight`` is refused in favour of ``class_weight``.
+
+        Returns
+        -------
+        SEMClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If a hyperparameter is out of range, images are blank, too small, of a wrong rank or
+            not finite, lengths differ, there is one class only, a class has too few images or
+            groups to hold one out, the loss diverges, or the checkpoint is damaged or of another
+            fit. What was fitted before stays.
+        TypeError
+            If a hyperparameter has the wrong type or ``sample_weight`` is given.
+
+        Warns
+        -----
+        UserWarning
+            If all units of the dense layer are dead.
+        """
+        self._refuse_fit_params(fit_params)
+        fresh = not (self.warm_start and hasattr(self, "nets_"))
+        epochs = None if self.max_steps is not None else self.max_epochs
+        return self._fit(X, y, epochs=epochs, max_steps=self.max_steps, fresh=fresh, groups=groups)
+
+    def predict_proba(self, X):
+        """Predict the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, height, width) or list of such images
+            Grey images, of the size fitted or, with ``tiles="all"``, of any.
+
+        Returns
+        -------
+        ndarray of shape (n_images, n_classes)
+            Mean softmax of the networks' logits. After a vote "top_k" the odds of ``pos_label``
+            are divided by those of the threshold, after a vote "majority" it is the share of tiles.
+
+        Raises
+        ------
+        ValueError
+            If images have another size than in ``fit``, are blank, too small or not finite.
+        """
+        check_is_fitted(self)
+        images = self._check_cases(X, reset=False)
+        if self.tiles is None:
+            return self._probabilities(np.stack(images))
+        if self.vote == "majority":
+            votes = [self._probabilities(self._cut(image)).argmax(axis=1) for image in images]
+            return np.stack([np.bincount(v, minlength=len(self.classes_)) / len(v) for v in votes])
+        positive = expit(logit(self._scores(images)) - logit(self.threshold_))
+        probabilities = np.stack([1 - positive, positive], axis=1)
+        return probabilities if self._positive == 1 else probabilities[:, ::-1]
+
+    def defect_map(self, X):
+        """Map where images show defects.
+
+        One pass of the convolutions over the whole image, standardised once. The head then sees
+        each field of the size fitted, in steps of one place of the last block, and its result
+        stands for the field's middle; between the middles it is interpolated.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, height, width) or list of such images
+            Grey images, at least of the size fitted. Large ones are worked on in strips.
+
+        Returns
+        -------
+        ndarray of shape (n_images, height, width), or list of ndarray of shape (height, width)
+            Probability of ``pos_label``, float32; a list if sizes differ. It cannot equal the
+            probability of a single tile, whose edges meet zeros where the map sees their
+            surroundings, so that a threshold tuned on tiles does not carry over.
+
+        Raises
+        ------
+        ValueError
+            If images are blank, smaller than fitted or not finite.
+        """
+        check_is_fitted(self)
+        images = check_images(X, minimum=min(self.shape_in_))
+        maps = [self._defect_map(image) for image in images]
+        same = len({image.shape for image in images}) == 1
+        return np.stack(maps) if same else maps
+
+    def feature_maps(self, image, block=1):
+        """Return what the filters of a block of the first network see in an image.
+
+        Parameters
+        ----------
+        image : array-like of shape (height, width)
+            Grey image.
+        block : int, default=1
+            Convolutional block, counted from 1.
+
+        Returns
+        -------
+        ndarray of shape (n_filters, height // 2**(block - 1), width // 2**(block - 1))
+            Features after batch normalisation and ReLU, before the pooling, float32.
+
+        Raises
+        ------
+        ValueError
+            If the network has no such block, or the image is blank, too small or not finite.
+        """
+        check_is_fitted(self)
+        module = self.net_.module_.eval()
+        block = check_integer("block", block)
+        if block > module.n_blocks:
+            raise ValueError(f"block={block} but the network has {module.n_blocks}, from 1.")
+        (image,) = check_images([image], "image", minimum=module.stride)
+        with torch.inference_mode():
+            X = torch.from_numpy(_standardised(image)).to(self.net_.device)
+            return module.encode(X[None], block, pool=False)[0].contiguous().cpu().numpy()
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def _check_params(self):
+        super()._check_params()
+        check_option("tiles", self.tiles, (None, "all"))
+        check_option("vote", self.vote, ("top_k", "majority"))
+        check_integer("patch_size", self.patch_size)
+        check_integer("top_k", self.top_k)
+        check_option("augment", self.augment, (True, False))
+        check_number("momentum", self.momentum, minimum=0, below=1)
+        if self.max_steps is not None:
+            check_integer("max_steps", self.max_steps)
+
+    def _check_fit(self, X, y, reset, classes=None, groups=None):
+        images, y = super()._check_fit(X, y, reset, classes)
+        if groups is not None:
+            check_consistent_length(images, groups)
+            groups = np.asarray(groups)
+        self._groups = groups
+        if self.pos_label is not None and self.pos_label not in self.classes_:
+            raise ValueError(f"pos_label={self.pos_label!r} is none of {self.classes_}.")
+        if self.tiles == "all" and self.vote == "top_k" and len(self.classes_) > 2:
+            raise ValueError(
+                f"vote='top_k' takes 2 classes but y has {len(self.classes_)}; use vote='majority'."
+            )
+        return images, y
+
+    def _check_cases(self, X, *, reset):
+        minimum = self.patch_size if self.tiles == "all" else 1
+        images = check_images(X, minimum=minimum)
+        shapes = sorted({image.shape for image in images})
+        if self.tiles == "all":
+            shapes = [(int(self.patch_size),) * 2]
+        elif len(shapes) > 1:
+            raise ValueError(
+                f"X has images of {shapes[0]} and {shapes[1]} pixels; cut patches of one size "
+                "by PatchSelector or set tiles='all'."
+            )
+        (shape,) = shapes
+        if reset:
+            if self.augment and shape[0] != shape[1]:
+                raise ValueError(
+                    f"augment=True turns images by quarters but X has {shape[0]} x {shape[1]} "
+                    "pixels; use square ones or augment=False."
+                )
+            self.shape_in_ = shape
+            self.n_features_in_ = shape[0]
+        elif shape != self.shape_in_:
+            raise ValueError(
+                f"X has images of shape {shape} but SEMClassifier was fitted on {self.shape_in_}; "
+                "prepare both alike, or set tiles='all' and fit anew."
+            )
+        array = np.empty(len(images), dtype=object)
+        array[:] = images
+        return array
+
+    def _split(self, X, y):
+        groups = self.__dict__.pop("_groups", None)
+        if groups is None or self.validation_fraction is None:
+            train, valid = super()._split(X, y)
+        else:
+            train, valid = self._split_groups(X, y, groups)
+        self._voters = train if valid is None else valid
+        return train, valid
+
+    def _split_groups(self, X, y, groups):
+        n_groups = len(np.unique(groups))
+        most = max(2, min(n_groups, *np.bincount(y)))
+        n_splits = int(np.clip(round(1 / self.validation_fraction), 2, most))
+        seed = int(torch.randint(2**31, ()))
+        if n_groups < 2:
+            raise ValueError(
+                f"groups has {n_groups} specimen, so that none can be held out; give at least 2 "
+                "or set validation_fraction=None."
+            )
+        splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed)
+        for train, valid in splitter.split(X, y, groups):
+            if all(len(np.unique(y[rows])) == len(self.classes_) for rows in (train, valid)):
+                return (X[train], y[train]), (X[valid], y[valid])
+        raise ValueError(
+            "no choice of specimens to hold out leaves all classes on both sides; give more "
+            "specimens of each class or set validation_fraction=None."
+        )
+
+    def _cases(self, images):
+        if self.tiles is None:
+            return np.stack(images)
+        return np.concatenate([self._cut(image) for image in images])
+
+    def _data(self, X, y):
+        data = super()._data(X, y)
+        if self.tiles == "all":
+            data.y = np.repeat(y, [len(self._cut(image)) for image in X])
+        return data
+
+    def _cut(self, image):
+        """Return all tiles of an image, (n_tiles, patch_size, patch_size)."""
+        return PatchSelector(self.patch_size, strategy="all").fit_transform(image[None])[0]
+
+    def _augment(self):
+        return augment_images if self.augment else None
+
+    def _module(self):
+        height, width = self.shape_in_
+        names = ("n_blocks", "hidden_units", "head", "n_filters", "hidden_batch_norm")
+        params = {name: getattr(self, name) for name in names}
+        sizes = {"height": height, "width": width, "n_classes": len(self.classes_)}
+        return MicrographCNN, {**sizes, **params}
+
+    def _set_fitted(self):
+        super()._set_fitted()
+        label = self.classes_[-1] if self.pos_label is None else self.pos_label
+        self._positive = int(np.flatnonzero(self.classes_ == label)[0])
+        images, y = self.__dict__.pop("_voters")
+        self._warn_of_dead_units(self._cut(images[0]) if self.tiles else np.stack(images[:1]))
+        if self.tiles == "all" and self.vote == "top_k":
+            self.threshold_ = _best_threshold(self._scores(images), y == self._positive)
+
+    def _probabilities(self, tiles):
+        outputs = (predict_rows(net, tiles, batch_size=BATCH_SIZE) for net in self.nets_)
+        return np.mean([softmax(output, axis=1) for output in outputs], axis=0)
+
+    def _scores(self, images):
+        """Return the mean of the highest probabilities of the tiles of each image."""
+        scores = np.empty(len(images))
+        for i, image in enumerate(images):
+            positive = self._probabilities(self._cut(image))[:, self._positive]
+            scores[i] = np.sort(positive)[-self.top_k :].mean()
+        return scores.clip(1e-12, 1 - 1e-12)
+
+    def _defect_map(self, image):
+        X = _standardised(image)
+        total = 0.0
+        for net in self.nets_:
+            module = net.module_.eval()
+            with torch.inference_mode():
+                logits = module.logit_map(torch.from_numpy(X).to(net.device))
+            total = total + torch.softmax(logits, dim=0)[self._positive].cpu().numpy()
+        for axis, (size, field) in enumerate(zip(image.shape, module.field, strict=True)):
+            middles = module.stride * (np.arange(total.shape[axis]) + field / 2) - 0.5
+            total = _interpolate(total, middles, np.arange(size), axis)
+        return total / len(self.nets_)
+
+    def _warn_of_dead_units(self, tiles):
+        for net in self.nets_:
+            module = net.module_.eval()
+            if len(module.dense) == 1:
+                continue
+            with torch.inference_mode():
+                X = torch.from_numpy(np.stack([_standardised(tile) for tile in tiles[:BATCH_SIZE]]))
+                fields = module.encode(X.to(net.device)).flatten(1)
+                hidden = module.dense[:-1](fields)
+            if not hidden.any():
+                warnings.warn(
+                    f"all {hidden.shape[1]} units of the dense layer are dead, so that every image "
+                    "gets the same answer; use a smaller lr or hidden_batch_norm=True.",
+                    UserWarning,
+                    stacklevel=5,
+                )
+
+
+def _standardised(image):
+    """Return an image as float32 of mean 0 and standard deviation 1."""
+    image = image.astype(np.float32)
+    mean, deviation = image.mean(dtype=float), image.std(dtype=float)
+    return (image - np.float32(mean)) / np.float32(deviation)
+
+
+def _interpolate(values, positions, wanted, axis):
+    """Interpolate linearly along an axis, constant beyond its ends."""
+    if len(positions) == 1:
+        return np.repeat(values, len(wanted), axis)
+    index = np.interp(wanted, positions, np.arange(len(positions)))
+    low = np.minimum(index.astype(int), len(positions) - 2)
+    shape = (-1, 1) if axis == 0 else (1, -1)
+    share = (index - low).astype(np.float32).reshape(shape)
+    return values.take(low, axis) * (1 - share) + values.take(low + 1, axis) * share
+
+
+def _best_threshold(scores, is_positive):
+    """Return the threshold of the highest balanced accuracy, between neighbouring scores."""
+    ordered = np.unique(scores)
+    if len(ordered) == 1:
+        return 0.5
+    middles = (ordered[1:] + ordered[:-1]) / 2
+    accuracies = [balanced_accuracy_score(is_positive, scores > middle) for middle in middles]
+    return float(middles[int(np.argmax(accuracies))])
