@@ -11,6 +11,7 @@ from skprog._training import (
     ArrayData,
     SequenceData,
     TrainingNet,
+    augment_images,
     augment_windows,
     draw_seed,
     forked_generator,
@@ -214,3 +215,12 @@ def test_noise_is_a_tenth_of_the_deviation():
 
 def test_one_point_per_window_has_no_noise():
     assert torch.equal(augment_windows(torch.ones(2, 1, 1), ("noise",)), torch.ones(2, 1, 1))
+
+
+def test_images_are_flipped_and_turned_each_in_its_own_way():
+    image = torch.arange(9).reshape(3, 3)
+    turned = augment_images(image.repeat(400, 1, 1))
+    eight = [torch.rot90(each, k) for each in (image, image.T) for k in range(4)]
+    counts = [int((turned == each).all(dim=(1, 2)).sum()) for each in eight]
+    assert sum(counts) == 400
+    assert min(counts) > 20

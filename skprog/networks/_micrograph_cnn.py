@@ -205,9 +205,17 @@ class MicrographCNN(nn.Module):
 
 
 def standardise(X):
-    """Free images (n_images, height, width) of their means and divide them by their deviations.
+    """Free images of their means and divide them by their standard deviations.
 
-    An image without any contrast becomes 0.
+    Parameters
+    ----------
+    X : Tensor of shape (n_images, height, width)
+        Images.
+
+    Returns
+    -------
+    Tensor of shape (n_images, height, width)
+        Images as float32; one without any contrast becomes 0.
     """
     X = X.float()
     deviation, mean = torch.std_mean(X, dim=(1, 2), keepdim=True, correction=0)
