@@ -48,6 +48,14 @@ model.fit(train.images, names[train.target])
 print(f"images told rightly: {model.score(test.images, names[test.target]):.2f}")
 
 # %%
+# What the network sees
+# ---------------------
+# The filters of the third block, as in Fig. 4 of the paper.
+
+FeatureMapDisplay.from_estimator(model, test.images[1], block=3)
+plt.show()
+
+# %%
 # Where the beads are
 # -------------------
 # The map is the probability of beads at every pixel. It was learnt from image labels alone; the
@@ -65,12 +73,4 @@ figure, axes = plt.subplots(1, 2, figsize=(12, 5.5), layout="constrained")
 for ax, i in zip(axes, (1, 0), strict=True):
     DefectMapDisplay(test.images[i], maps[i], mask=test.masks[i]).plot(ax=ax)
     ax.set_title(names[test.target[i]])
-plt.show()
-
-# %%
-# What the network sees
-# ---------------------
-# The filters of the third block, as in Fig. 4 of the paper.
-
-FeatureMapDisplay.from_estimator(model, test.images[1], block=3)
 plt.show()

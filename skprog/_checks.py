@@ -219,14 +219,16 @@ def check_rul(y, n_rows):
 def check_images(images, name="X", *, minimum=1):
     """Return grey images as a list of arrays of shape (height, width), of one size or several.
 
-    Integers of 8 and 16 bits, float16 and float32 are kept, everything else becomes float32.
+    Unsigned integers of 8 and 16 bits, float16 and float32 are kept, everything else becomes
+    float32.
     """
-    if getattr(images, "ndim", None) == 2 and images.dtype != object:
+    if getattr(images, "ndim", None) == 2 and getattr(images, "dtype", "") != np.dtype(object):
         raise ValueError(
             f"{name} has shape {images.shape}; give images (n_images, height, width), which for a "
             f"single one is {name}[np.newaxis]."
         )
-    if not hasattr(images, "__len__") or isinstance(images, str | bytes):
+    is_scalar = isinstance(images, str | bytes) or getattr(images, "ndim", 1) == 0
+    if is_scalar or not hasattr(images, "__len__"):
         raise TypeError(f"{name} of type {type(images).__name__} must be an array or a list.")
     if len(images) == 0:
         raise ValueError(f"{name} has 0 images; at least 1 is required.")
@@ -251,7 +253,7 @@ def _check_image(image, name, minimum):
             f"{name} has shape {image.shape} but at least {minimum} x {minimum} pixels are needed; "
             "leave smaller images out."
         )
-    if image.dtype not in (np.uint8, np.uint16, *FLOATS):
+    if image.dtype.newbyteorder("=") not in (np.uint8, np.uint16, *FLOATS):
         with np.errstate(over="ignore"):
             image = image.astype(FLOATS[0])
     lowest, highest = image.min(), image.max()
@@ -260,3 +262,18 @@ def _check_image(image, name, minimum):
     if lowest == highest:
         raise ValueError(f"{name} has the value {lowest} throughout; leave blank images out.")
     return image
+
+
+def as_generator(random_state):
+    """Return a generator seeded by ``random_state``, refusing what cannot seed one."""
+    if isinstance(random_state, np.random.RandomState):
+        random_state = random_state.randint(2**32, dtype=np.uint32)
+    try:
+        if isinstance(random_state, bool | np.bool_):
+            raise TypeError("NumPy would take True for 1")
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"random_state={random_state!r} must be None, an integer of at least 0, a RandomState "
+            "or a Generator."
+        ) from None

@@ -316,7 +316,7 @@ def predict_sequences(net, data, *, batch_size=512):
     outputs = []
     with torch.inference_mode(), net.autocast():
         for windows in _parts(data.windows, batch_size):
-            windows = _tensor(windows).to(net.device, torch.float32)
+            windows = as_tensor(windows).to(net.device, torch.float32)
             features.append(module.encode(_padded(windows))[: len(windows)])
         features = torch.cat(features)
         for sequences in _parts(np.arange(len(data)), batch_size):
@@ -367,8 +367,9 @@ def augment_images(X):
     Returns
     -------
     Tensor of shape (n_images, size, size)
-        Images.
+        Images as float32.
     """
+    X = X.float()
     for turned in (lambda X: X.flip(1), lambda X: X.flip(2), lambda X: X.transpose(1, 2)):
         is_turned = torch.rand(len(X), 1, 1, device=X.device) < 0.5
         X = torch.where(is_turned, turned(X), X)
@@ -379,10 +380,12 @@ def predict_rows(net, X, *, batch_size=512):
     """Return the network's output for each row of an array, as float64."""
     module = net.module_.eval()
     outputs = []
-    with torch.inference_mode(), net.autocast():
+    with torch.inference_mode():
         for rows in _parts(X, batch_size):
-            rows = _tensor(rows).to(net.device)
-            outputs.append(module(_padded(rows))[: len(rows)].float().cpu())
+            # Before autocast, which cannot join float16 on a CPU.
+            padded = _padded(as_tensor(rows).to(net.device))
+            with net.autocast():
+                outputs.append(module(padded)[: len(rows)].float().cpu())
     return torch.cat(outputs).double().numpy()
 
 
@@ -390,9 +393,10 @@ def _parts(array, size):
     return np.array_split(array, n_batches(len(array), size))
 
 
-def _tensor(array):
-    # Contiguous, as torch takes no reversed axes.
-    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
+def as_tensor(array):
+    """Return an array as a tensor, copied only where torch could not take it."""
+    # Contiguous, as torch takes no reversed axes, and of our byte order; writeable, lest it warns.
+    return torch.from_numpy(np.require(array, array.dtype.newbyteorder("="), ["C", "W"]))
 
 
 def _padded(rows, multiple=16):

@@ -1,6 +1,7 @@
 """SEMClassifier and its network."""
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,11 +9,13 @@ import torch
 from scipy.special import expit, logit, softmax
 from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV
 from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback
 
 from skprog.callbacks import FitCheckpoint
+from skprog.datasets import make_nanofibers
 from skprog.estimators import SEMClassifier
 from skprog.networks import MicrographCNN
 from skprog.preprocessing import PatchSelector
@@ -109,9 +112,10 @@ def test_weights_start_with_a_deviation_of_a_hundredth_and_biases_at_zero():
 
 @pytest.mark.parametrize("params", [{}, {"head": "local"}])
 def test_brightness_and_contrast_do_not_matter(params):
-    network = MicrographCNN(32, 32, 2, n_blocks=3, **params).eval()
+    network = awake(32, 32, 2, n_blocks=3, **params)
     X = torch.rand(4, 32, 32)
-    torch.testing.assert_close(network(7 * X + 100), network(X), rtol=1e-3, atol=1e-5)
+    assert network(X).std() > 0.01
+    torch.testing.assert_close(network(7 * X + 100), network(X), rtol=1e-3, atol=1e-3)
 
 
 def test_an_image_without_contrast_is_zero_throughout():
@@ -121,42 +125,73 @@ def test_an_image_without_contrast_is_zero_throughout():
     )
 
 
-def test_the_local_head_takes_a_soft_maximum_over_all_places():
-    network = MicrographCNN(32, 32, 3, n_blocks=2, head="local").eval()
-    torch.nn.init.normal_(network.dense[0].weight)
+def awake(*args, **params):
+    """Return a network in evaluation mode whose logits are of order 1."""
+    torch.manual_seed(0)
+    network = MicrographCNN(*args, **params).eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
+            torch.nn.init.kaiming_normal_(module.weight)
+    return network
+
+
+@pytest.mark.parametrize("background", [0, 1, 2])
+def test_the_local_head_pools_the_excess_over_the_background(background):
+    network = awake(32, 32, 3, n_blocks=2, head="local", background=background)
     X = torch.randn(2, 32, 32)
-    X = (X - X.mean((1, 2), keepdim=True)) / X.std((1, 2), keepdim=True, correction=0)
-    places = network.encode(X).permute(0, 2, 3, 1) @ network.dense[0].weight.T
-    expected = (10 * places).exp().mean(dim=(1, 2)).log() / 10
-    torch.testing.assert_close(network(X), expected, rtol=1e-4, atol=1e-5)
+    places = network.encode(network.standardise(X)).permute(0, 2, 3, 1)
+    places = places @ network.dense[0].weight.T
+    excess = places - places[..., [background]]
+    expected = (10 * excess.double()).exp().mean(dim=(1, 2)).log() / 10
+    torch.testing.assert_close(network(X).double(), expected, rtol=1e-4, atol=1e-4)
+    assert (network(X)[:, background] == 0).all()
 
 
-def test_one_place_gives_the_logits_of_an_image_of_the_size_fitted():
-    network = MicrographCNN(32, 32, 2, n_blocks=3).eval()
-    X = torch.randn(1, 32, 32)
-    X = (X - X.mean()) / X.std(correction=0)
-    torch.testing.assert_close(network.logit_map(X[0])[None, :, 0, 0], network(X))
+def test_one_place_with_a_defect_is_enough():
+    network = MicrographCNN(32, 32, 2, n_blocks=2, head="local").eval()
+    places = torch.tensor([10.0, -10.0]).repeat(1, 8, 8, 1).permute(0, 3, 1, 2)
+    for n_defects, expected in ((0, 0.0), (1, 1.0)):
+        places[:, :, 0, :n_defects] = torch.tensor([[-10.0], [10.0]])
+        network.classify = lambda features: places
+        found = torch.softmax(network(torch.rand(1, 32, 32)), dim=1)[0, 1]
+        assert float(found.detach()) == pytest.approx(expected, abs=1e-3)
 
 
-@pytest.mark.parametrize("params", [{"n_blocks": 5}, {"n_blocks": 4, "head": "local"}])
+@pytest.mark.parametrize("params", [{}, {"hidden_units": None}, {"hidden_batch_norm": True}])
+def test_one_place_gives_the_logits_of_an_image_of_the_size_fitted(params):
+    network = awake(32, 48, 2, n_blocks=3, **params)
+    X = torch.randn(1, 32, 48)
+    found = network.logit_map(network.standardise(X)[0])[None, :, 0, 0]
+    torch.testing.assert_close(found, network(X))
+    flat = network.encode(network.standardise(X)).flatten(1)
+    torch.testing.assert_close(network(X), network.dense(flat))
+
+
+MAPPED = [{"n_blocks": n} for n in range(1, 6)] + [{"n_blocks": 4, "head": "local"}]
+
+
+@pytest.mark.parametrize("params", MAPPED, ids=str)
 @pytest.mark.parametrize("shape", [(330, 200), (128, 257)])
 def test_strips_equal_the_whole(params, shape):
-    network = MicrographCNN(128, 128, 2, **params).eval()
-    torch.nn.init.normal_(network.dense[0].weight)
+    network = awake(128, 128, 2, **params)
     X = torch.randn(shape)
     whole = network.logit_map(X, strip_height=10_000)
+    assert whole.shape[1:] == tuple(
+        size // network.stride - field + 1 for size, field in zip(shape, network.field, strict=True)
+    )
+    assert whole.std() > 0.01
     for strip_height in (1, 32, 100, 256):
         strips = network.logit_map(X, strip_height=strip_height)
-        torch.testing.assert_close(strips, whole, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(strips, whole, rtol=1e-5, atol=1e-5 * whole.abs().max().item())
 
 
-@pytest.mark.parametrize("params", [{"n_blocks": 5}, {"n_blocks": 3, "head": "local"}])
+@pytest.mark.parametrize("params", [{"n_blocks": 5}, {"n_blocks": 3, "head": "local"}], ids=str)
 def test_a_crop_with_its_surroundings_equals_the_whole(params):
-    network = MicrographCNN(128, 128, 2, **params).eval()
-    torch.nn.init.normal_(network.dense[0].weight)
+    network = awake(128, 128, 2, **params)
     X = torch.randn(480, 512)
     place, (n_rows, n_columns) = network.stride, network.field
     whole = network.logit_map(X)
+    assert whole.std() > 0.01
     halo = 64 // place
     # A tile at pixels (96, 160), cut out with 64 pixels all round.
     row, column = 96 // place, 160 // place
@@ -166,8 +201,20 @@ def test_a_crop_with_its_surroundings_equals_the_whole(params):
         crop[:, halo : halo + size - n_rows + 1, halo : halo + size - n_columns + 1],
         whole[:, row : row + size - n_rows + 1, column : column + size - n_columns + 1],
         rtol=1e-5,
-        atol=1e-5,
+        atol=1e-5 * whole.abs().max().item(),
     )
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (37, 70), (100, 32)])
+def test_values_are_spread_linearly_between_the_middles_of_their_fields(shape):
+    network = MicrographCNN(16, 32, 2, n_blocks=3)
+    values = torch.rand(shape[0] // 8 - 1, shape[1] // 8 - 3)
+    found = network.spread(values, shape).numpy()
+    expected = values.numpy()
+    for axis, (size, field) in enumerate(zip(shape, (2, 4), strict=True)):
+        middles = 8 * np.arange(expected.shape[axis]) + 4 * field - 0.5
+        expected = np.apply_along_axis(partial(np.interp, np.arange(size), middles), axis, expected)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -251,6 +298,38 @@ def test_an_interrupted_fit_resumes_bit_for_bit(images, tmp_path):
     assert model.history_[:, "train_batch_count"] == [5, 5, 3]
 
 
+def test_a_finished_fit_resumes_as_it_is_and_refuses_other_specimens(images, tmp_path):
+    X, y = images
+    params = {**SMALL, "batch_size": 8, "validation_fraction": 0.25, "checkpoint": tmp_path / "f"}
+    SEMClassifier(**{**params, "max_steps": 4}).fit(X, y, groups=np.arange(24))
+    SEMClassifier(**{**params, "max_steps": 9}).fit(X, y, groups=np.arange(24))
+    again = SEMClassifier(**{**params, "max_steps": 9}).fit(X, y, groups=np.arange(24))
+    assert sum(again.history_[:, "train_batch_count"]) == 9
+    with pytest.raises(ValueError, match="holds 9 steps, more than max_steps=5; raise max_steps"):
+        SEMClassifier(**{**params, "max_steps": 5}).fit(X, y, groups=np.arange(24))
+    with pytest.raises(ValueError, match="written by a fit with other data"):
+        SEMClassifier(**{**params, "max_steps": 9}).fit(X, y, groups=np.arange(24) // 2)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float16])
+def test_mixed_precision_and_augmentation_take_any_greys(images, dtype):
+    X, y = images
+    params = {**TILED, "augment": True, "amp": "bf16", "class_weight": "balanced"}
+    model = SEMClassifier(**params).fit(X.astype(dtype), y)
+    assert model.score(X.astype(dtype), y) >= 0.8
+    assert model.defect_map(X[:1]).dtype == np.float32
+
+
+def test_weights_by_frequency_count_tiles(images):
+    X, y = images
+    unequal = [
+        image if label == "homogeneous" else image[:16] for image, label in zip(X, y, strict=True)
+    ]
+    model = SEMClassifier(**{**TILED, "max_steps": 1}, class_weight="balanced").fit(unequal, y)
+    # 6 tiles in an image of one class, 3 in one of the other.
+    np.testing.assert_allclose(model.net_.criterion_.class_weight, [0.75, 1.5])
+
+
 def test_a_checkpoint_that_ended_early_trains_on_to_more_steps(images, tmp_path):
     params = {**SMALL, "batch_size": 8, "checkpoint": tmp_path / "fit.pt"}
     SEMClassifier(**{**params, "max_steps": 4}).fit(*images)
@@ -267,11 +346,11 @@ def test_equal_seeds_agree_bit_for_bit_and_leave_the_global_generators(images, t
     np.testing.assert_array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
 
 
-@pytest.mark.parametrize("scale", [1, 257])
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("dtype", "scale"),
+    [(np.uint16, 1), (np.uint16, 257), (">u2", 257), (np.float32, 257), (np.float64, 1 / 255)],
+)
 def test_grey_values_of_any_type_predict_alike(images, fitted, dtype, scale):
-    if scale > 1 and dtype == np.uint8:
-        return
     X = images[0]
     np.testing.assert_allclose(
         fitted.predict_proba((X.astype(float) * scale).astype(dtype)),
@@ -288,15 +367,11 @@ def test_a_list_of_images_is_as_good_as_an_array(images, fitted, tiled):
 
 def test_specimens_are_held_out_whole(images):
     X, y = images
-    groups = np.repeat(np.arange(8), 3)
+    groups = np.arange(24) // 5
     model = SEMClassifier(**SMALL, validation_fraction=0.25).fit(X, y, groups=groups)
-    n_valid = sum(
-        batch["valid_batch_size"]
-        for batch in model.history_[0]["batches"]
-        if "valid_batch_size" in batch
-    )
-    assert n_valid % 3 == 0
-    assert 3 <= n_valid <= 9
+    batches = model.history_[0]["batches"]
+    # Specimens of 5 images, the last of 4; without groups it would be 6.
+    assert sum(batch.get("valid_batch_size", 0) for batch in batches) in (4, 5, 9, 10)
 
 
 def test_tiles_of_an_image_are_held_out_together(images):
@@ -369,6 +444,15 @@ def test_the_majority_is_the_share_of_tiles(images):
     assert not hasattr(model, "threshold_")
 
 
+def test_the_threshold_stays_where_one_class_only_is_seen(images):
+    X, y = images
+    model = SEMClassifier(**TILED).partial_fit(X[::2], y[::2], classes=np.unique(y))
+    assert model.threshold_ == 0.5
+    known = model.partial_fit(X, y).threshold_
+    assert model.partial_fit(X[::2], y[::2]).threshold_ == known
+    assert not hasattr(model.set_params(vote="majority", warm_start=False).fit(X, y), "threshold_")
+
+
 def test_images_of_unequal_sizes_vote(images):
     X, y = images
     cropped = [image[: 16 + i % 17, : 20 + i] for i, image in enumerate(X)]
@@ -426,9 +510,9 @@ def test_feature_maps_are_those_of_the_block(images, fitted):
 def test_several_networks_are_averaged(images):
     X, y = images
     model = SEMClassifier(**{**TILED, "n_networks": 2, "max_steps": 5}).fit(X, y)
-    single = [clone(model).set_params(n_networks=1).fit(X, y) for _ in range(1)]
+    single = clone(model).set_params(n_networks=1).fit(X, y)
     assert len(model.nets_) == 2
-    assert torch.equal(weights_of(single[0]), weights_of(model))
+    assert torch.equal(weights_of(single), weights_of(model))
     first, second = (
         softmax(net.module_.eval().logit_map(_standard(X[1])).detach().numpy(), axis=0)[1]
         for net in model.nets_
@@ -441,6 +525,17 @@ def test_several_networks_are_averaged(images):
 def _standard(image):
     image = image.astype(np.float32)
     return torch.from_numpy((image - image.mean()) / image.std())
+
+
+def test_the_easy_beads_are_learnt_from_image_labels():
+    data = make_nanofibers(96, size=128, difficulty="easy", random_state=0)
+    params = {"head": "local", "n_blocks": 4, "optimizer": "adam", "lr": 2e-3, "augment": True}
+    model = SEMClassifier(**params, batch_size=16, max_steps=100, random_state=0)
+    model.fit(data.images[:64], data.target[:64])
+    X, y, masks = data.images[64:], data.target[64:], data.masks[64:]
+    assert model.score(X, y) >= 0.85
+    maps = model.defect_map(X[y == 1])
+    assert roc_auc_score(masks[y == 1].ravel(), maps.ravel()) > 0.9
 
 
 # As scikit-learn's users do
@@ -477,6 +572,20 @@ def test_searches_over_its_parameters(images):
     assert halving.best_params_["lr"] in (0.01, 0.1)
 
 
+@pytest.mark.parametrize(("name", "value"), [("top_k", 2), ("vote", "majority"), ("tiles", None)])
+def test_votes_changed_after_the_fit_need_another(images, tiled, name, value):
+    changed = pickle.loads(pickle.dumps(tiled)).set_params(**{name: value})
+    for method in (changed.predict, changed.defect_map):
+        with pytest.raises(ValueError, match=f"{name}=.* was fitted with {name}=.*; fit again"):
+            method(images[0])
+
+
+def test_read_only_images_and_other_byte_orders_are_taken(images, tiled):
+    X = images[0].astype(">u2")
+    X.flags.writeable = False
+    np.testing.assert_allclose(tiled.defect_map(X), tiled.defect_map(images[0]), atol=1e-5)
+
+
 def test_another_size_needs_another_fit(images, fitted):
     X, y = images
     with pytest.raises(
@@ -496,7 +605,7 @@ def test_another_size_needs_another_fit(images, fitted):
         ({"tiles": "some"}, ValueError, "tiles='some' is not one of None, 'all'"),
         ({"vote": "mean"}, ValueError, "vote='mean' is not one of 'top_k', 'majority'"),
         ({"top_k": 0}, ValueError, "top_k=0 must be at least 1"),
-        ({"patch_size": 64, "tiles": "all"}, ValueError, r"X\[0\] has shape \(32, 48\) but at"),
+        ({"patch_size": 64, "tiles": "all"}, ValueError, r"\(32, 48\) but patch_size=64 takes at"),
         ({"max_steps": 0}, ValueError, "max_steps=0 must be at least 1"),
         ({"max_steps": 2.5}, TypeError, r"max_steps=2\.5 must be an integer"),
         ({"momentum": 1}, ValueError, "momentum=1 must be finite and at least 0 and below 1"),
@@ -521,7 +630,7 @@ def test_wrong_parameters_are_refused(images, params, error, message):
         (lambda X: "path.png", TypeError, "X of type str must be an array or a list"),
         (lambda X: [*X[:-1], X[0] * 0], ValueError, r"X\[23\] has the value 0 throughout"),
         (lambda X: [*X[:-1], X[0] * np.nan], ValueError, r"X\[23\] contains NaN or infinity"),
-        (lambda X: [*X[:-1], X[0, :9]], ValueError, r"images of \(9, 48\) and \(32, 48\) pixels"),
+        (lambda X: [*X[:-1], X[0, :9]], ValueError, r"images of \(32, 48\) and \(9, 48\) pixels"),
         (lambda X: X.astype(str), ValueError, r"X\[0\] has dtype <U3; give numbers"),
         (lambda X: X > 9, ValueError, r"X\[0\] has dtype bool; give numbers"),
         (lambda X: X[:5], ValueError, "y has 24 labels but X has 5 cases"),
@@ -549,12 +658,34 @@ def test_three_classes_take_the_majority(images):
     [
         (np.zeros(24), "groups has 1 specimen"),
         (np.arange(24) % 2, "no choice of specimens to hold out leaves all classes on both"),
-        (np.arange(23), "inconsistent numbers of samples"),
+        (np.arange(23), "groups has 23 specimens but X has 24 images"),
+        ([None] * 24, "groups has missing labels"),
     ],
 )
 def test_specimens_that_cannot_be_held_out_are_refused(images, groups, message):
     with pytest.raises(ValueError, match=message):
         SEMClassifier(**SMALL, validation_fraction=0.3).fit(*images, groups=groups)
+
+
+def test_half_of_the_specimens_at_most_are_held_out(images):
+    with pytest.raises(
+        ValueError, match=r"validation_fraction=0\.8 must be at most 0\.5 with groups"
+    ):
+        SEMClassifier(**SMALL, validation_fraction=0.8).fit(*images, groups=np.arange(24))
+
+
+def test_maps_need_images_of_the_size_fitted_along_both_axes(images, fitted):
+    with pytest.raises(
+        ValueError, match=r"X\[0\] has shape \(48, 32\) but the images fitted takes"
+    ):
+        fitted.defect_map(images[0].swapaxes(1, 2))
+
+
+def test_one_row_is_too_few_for_batch_normalisation(images):
+    X, y = images
+    model = SEMClassifier(**SMALL)
+    with pytest.raises(ValueError, match="hidden_batch_norm=True needs batches of at least 2 rows"):
+        model.partial_fit(X[:1], y[:1], classes=np.unique(y))
 
 
 def test_sample_weight_is_refused(images):

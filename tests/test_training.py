@@ -219,7 +219,7 @@ def test_one_point_per_window_has_no_noise():
 
 def test_images_are_flipped_and_turned_each_in_its_own_way():
     image = torch.arange(9).reshape(3, 3)
-    turned = augment_images(image.repeat(400, 1, 1))
+    turned = augment_images(image.repeat(400, 1, 1).to(torch.uint16))
     eight = [torch.rot90(each, k) for each in (image, image.T) for k in range(4)]
     counts = [int((turned == each).all(dim=(1, 2)).sum()) for each in eight]
     assert sum(counts) == 400

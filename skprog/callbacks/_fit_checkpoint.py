@@ -131,10 +131,16 @@ class FitCheckpoint(Callback):
         state = self.load(net.device)
         if state is None:
             return 0
-        if len(state["history"]) > net.max_epochs:
+        last_step = getattr(net, "last_step_", None)
+        if last_step is None:
+            name, unit, bound, done = "max_epochs", "epochs", net.max_epochs, len(state["history"])
+        else:
+            name, unit, bound = "max_steps", "steps", last_step
+            done = sum(epoch["train_batch_count"] for epoch in state["history"])
+        if done > bound:
             raise ValueError(
-                f"checkpoint {self.path} holds {len(state['history'])} epochs, more than "
-                f"max_epochs={net.max_epochs}; raise max_epochs or delete the file."
+                f"checkpoint {self.path} holds {done} {unit}, more than {name}={bound}; raise "
+                f"{name} or delete the file."
             )
         net.module_.load_state_dict(state["module"])
         net.optimizer_.load_state_dict(state["optimizer"])

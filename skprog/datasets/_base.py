@@ -209,21 +209,6 @@ def read_manifest(folder):
     return {name: entries[name] for name in LIVES if name in entries}
 
 
-def as_generator(random_state):
-    """Return a generator seeded by ``random_state``, refusing what cannot seed one."""
-    if isinstance(random_state, np.random.RandomState):
-        random_state = random_state.randint(2**32, dtype=np.uint32)
-    try:
-        if isinstance(random_state, bool | np.bool_):
-            raise TypeError("NumPy would take True for 1")
-        return np.random.default_rng(random_state)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"random_state={random_state!r} must be None, an integer of at least 0, a RandomState "
-            "or a Generator."
-        ) from None
-
-
 def impulse_train(rng, rate, shape, *, slip):
     """Return impulses of about 1, ``rate`` per point, (n_windows, n_points)."""
     n_windows, n_points = shape

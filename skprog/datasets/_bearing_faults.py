@@ -7,8 +7,8 @@ import numpy as np
 from scipy.signal import oaconvolve
 from sklearn.utils import Bunch
 
-from .._checks import check_integer, check_number
-from ._base import STATES, as_generator, impulse_train, ring
+from .._checks import as_generator, check_integer, check_number
+from ._base import STATES, impulse_train, ring
 
 N_BALLS, BALL_DIAMETER, PITCH_DIAMETER = 9, 7.94, 39.04  # mm, SKF 6205
 RPM = 1750

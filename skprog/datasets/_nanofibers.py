@@ -6,8 +6,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from sklearn.utils import Bunch
 
-from .._checks import check_integer, check_number, check_option
-from ._base import as_generator
+from .._checks import as_generator, check_integer, check_number, check_option
 
 TARGET_NAMES = ("homogeneous", "nonhomogeneous")
 MIN_SIZE = 64

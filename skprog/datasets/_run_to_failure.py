@@ -5,10 +5,9 @@ import math
 import numpy as np
 from scipy.signal import lfilter
 
-from .._checks import check_integer, check_number
+from .._checks import as_generator, check_integer, check_number
 from ._base import (
     CONDITIONS,
-    as_generator,
     condition_of,
     impulse_train,
     ring,

@@ -40,8 +40,8 @@ _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 class NetClassifier(ClassifierMixin, NetEstimator):
     """Train one or several skorch nets to tell classes.
 
-    A subclass has ``_check_shape(X)`` and ``_module()``, and says by ``_cases(X)`` what the
-    network is given.
+    A subclass has ``_module()`` and ``_check_shape(X)``, or ``_check_cases(X, reset)`` in place of
+    it, and says by ``_cases(X)`` what the network is given.
     """
 
     def fit(self, X, y, **fit_params):
@@ -192,14 +192,14 @@ class NetClassifier(ClassifierMixin, NetEstimator):
                 "sequences."
             )
         X = self._check_cases(X, reset=reset)
-        y = _check_labels("y", y)
+        y = check_labels("y", y)
         if len(y) != len(X):
             raise ValueError(
                 f"y has {len(y)} labels but X has {len(X)} cases; give one label per case."
             )
         check_classification_targets(y)
         if reset:
-            self.classes_ = np.unique(y if classes is None else _check_labels("classes", classes))
+            self.classes_ = np.unique(y if classes is None else check_labels("classes", classes))
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(
                 f"classes={classes} differ from those of the first fit, {self.classes_}; fit anew."
@@ -304,7 +304,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         return [("f1_annealing", F1Annealing())] if hasattr(loss, "anneal") else []
 
 
-def _check_labels(name, labels):
+def check_labels(name, labels):
     """Return labels as a 1-d array, refusing missing ones and those of several types."""
     kinds = {isinstance(label, str) for label in labels} if isinstance(labels, list) else ()
     is_masked = np.ma.is_masked(labels)

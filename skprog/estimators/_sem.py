@@ -5,15 +5,16 @@ import torch
 from scipy.special import expit, logit, softmax
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from .._checks import check_images, check_integer, check_number, check_option
-from .._training import augment_images, predict_rows
+from .._training import as_tensor, augment_images, n_batches, predict_rows
 from ..networks import MicrographCNN
 from ..preprocessing import PatchSelector
-from ._classifier_base import NetClassifier
+from ._classifier_base import NetClassifier, check_labels
 
 BATCH_SIZE = 32
+VOTING = ("tiles", "patch_size", "vote", "top_k", "pos_label")
 
 
 class SEMClassifier(NetClassifier):
@@ -45,7 +46,9 @@ class SEMClassifier(NetClassifier):
         Units of the dense layer before the output; None is no such layer.
     head : {"dense", "local"}, default="dense"
         "dense" looks at a whole tile. "local" classifies every place of the last block by itself,
-        without a dense layer, for finer defect maps.
+        without a dense layer, and takes the most suspicious ones, for finer defect maps. With
+        three classes or more the first of ``classes_`` that is not ``pos_label`` is taken for that
+        of sound places.
     n_filters : tuple of int, default=(16, 32, 64, 96, 128)
         Filters of each block.
     hidden_batch_norm : bool, default=False
@@ -77,8 +80,8 @@ default="cross_entropy"
     weight_decay : float, default=1e-4
         Weight decay of the optimizer.
     validation_fraction : float or None, default=None
-        Share of images held out, stratified by class, or of groups where ``fit`` is given them;
-        the best weights by validation loss are restored.
+        Share of images held out, stratified by class; about that share and at most half in whole
+        groups where ``fit`` is given them. The best weights by validation loss are restored.
     early_stopping : bool, default=False
         Stop after ``n_iter_no_change`` epochs without a better validation loss.
     n_iter_no_change : int, default=10
@@ -269,6 +272,63 @@ default="cross_entropy"
         epochs = None if self.max_steps is not None else self.max_epochs
         return self._fit(X, y, epochs=epochs, max_steps=self.max_steps, fresh=fresh, groups=groups)
 
+    def partial_fit(self, X, y, classes=None, groups=None, **fit_params):
+        """Train one more epoch, on a network made anew if there is none.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, height, width) or list of such images
+            Grey images, as for ``fit``.
+        y : array-like of shape (n_images,)
+            Class of each image.
+        classes : array-like of shape (n_classes,), default=None
+            All classes to come, needed at the first call when ``y`` lacks some.
+        groups : array-like of shape (n_images,), default=None
+            Specimen of each image.
+        **fit_params
+            None is taken.
+
+        Returns
+        -------
+        SEMClassifier
+            Itself. ``threshold_`` stays as it was where the images show one class only, 0.5 at
+            first.
+
+        Raises
+        ------
+        ValueError
+            As for ``fit``; also if ``y`` has a class that was not there at first.
+        TypeError
+            If a hyperparameter has the wrong type or ``sample_weight`` is given.
+        """
+        self._refuse_fit_params(fit_params)
+        if self.checkpoint is not None:
+            raise ValueError("checkpoint resumes fit; set checkpoint=None for partial_fit.")
+        fresh = not hasattr(self, "nets_")
+        return self._fit(X, y, epochs=1, fresh=fresh, classes=classes, groups=groups)
+
+    def predict(self, X):
+        """Predict the class of each image.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, height, width) or list of such images
+            Grey images, of the size fitted or, with ``tiles="all"``, of any.
+
+        Returns
+        -------
+        ndarray of shape (n_images,)
+            Most probable class of each image.
+
+        Raises
+        ------
+        ValueError
+            If images have another size than in ``fit``, are blank, too small or not finite.
+        TypeError
+            If ``X`` is neither an array nor a list.
+        """
+        return super().predict(X)
+
     def predict_proba(self, X):
         """Predict the probability of each class.
 
@@ -287,8 +347,11 @@ default="cross_entropy"
         ------
         ValueError
             If images have another size than in ``fit``, are blank, too small or not finite.
+        TypeError
+            If ``X`` is neither an array nor a list.
         """
         check_is_fitted(self)
+        self._refuse_other_votes()
         images = self._check_cases(X, reset=False)
         if self.tiles is None:
             return self._probabilities(np.stack(images))
@@ -297,7 +360,7 @@ default="cross_entropy"
             return np.stack([np.bincount(v, minlength=len(self.classes_)) / len(v) for v in votes])
         positive = expit(logit(self._scores(images)) - logit(self.threshold_))
         probabilities = np.stack([1 - positive, positive], axis=1)
-        return probabilities if self._positive == 1 else probabilities[:, ::-1]
+        return probabilities if self._positive == 1 else probabilities[:, ::-1].copy()
 
     def defect_map(self, X):
         """Map where images show defects.
@@ -322,9 +385,13 @@ default="cross_entropy"
         ------
         ValueError
             If images are blank, smaller than fitted or not finite.
+        TypeError
+            If ``X`` is neither an array nor a list.
         """
         check_is_fitted(self)
-        images = check_images(X, minimum=min(self.shape_in_))
+        self._refuse_other_votes()
+        images = check_images(X)
+        _check_sizes(images, self.shape_in_, "the images fitted")
         maps = [self._defect_map(image) for image in images]
         same = len({image.shape for image in images}) == 1
         return np.stack(maps) if same else maps
@@ -348,6 +415,8 @@ default="cross_entropy"
         ------
         ValueError
             If the network has no such block, or the image is blank, too small or not finite.
+        TypeError
+            If ``block`` is no integer.
         """
         check_is_fitted(self)
         module = self.net_.module_.eval()
@@ -355,9 +424,9 @@ default="cross_entropy"
         if block > module.n_blocks:
             raise ValueError(f"block={block} but the network has {module.n_blocks}, from 1.")
         (image,) = check_images([image], "image", minimum=module.stride)
-        with torch.inference_mode():
-            X = torch.from_numpy(_standardised(image)).to(self.net_.device)
-            return module.encode(X[None], block, pool=False)[0].contiguous().cpu().numpy()
+        with torch.inference_mode(), self.net_.autocast():
+            X = _as_input(self.net_, image[None])
+            return module.encode(X, block, pool=False)[0].float().contiguous().cpu().numpy()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -378,30 +447,59 @@ default="cross_entropy"
 
     def _check_fit(self, X, y, reset, classes=None, groups=None):
         images, y = super()._check_fit(X, y, reset, classes)
-        if groups is not None:
-            check_consistent_length(images, groups)
-            groups = np.asarray(groups)
-        self._groups = groups
-        if self.pos_label is not None and self.pos_label not in self.classes_:
-            raise ValueError(f"pos_label={self.pos_label!r} is none of {self.classes_}.")
+        self._groups = None if groups is None else self._check_groups(groups, len(images))
+        label = self.classes_[-1] if self.pos_label is None else self.pos_label
+        if np.ndim(label):
+            raise TypeError(f"pos_label={label!r} must be one class.")
+        if label not in self.classes_:
+            raise ValueError(f"pos_label={label!r} is none of {self.classes_}.")
+        self._positive = int(np.flatnonzero(self.classes_ == label)[0])
         if self.tiles == "all" and self.vote == "top_k" and len(self.classes_) > 2:
             raise ValueError(
                 f"vote='top_k' takes 2 classes but y has {len(self.classes_)}; use vote='majority'."
             )
         return images, y
 
-    def _check_cases(self, X, *, reset):
-        minimum = self.patch_size if self.tiles == "all" else 1
-        images = check_images(X, minimum=minimum)
-        shapes = sorted({image.shape for image in images})
-        if self.tiles == "all":
-            shapes = [(int(self.patch_size),) * 2]
-        elif len(shapes) > 1:
+    def _check_groups(self, groups, n_images):
+        if np.ndim(groups) != 1:
             raise ValueError(
-                f"X has images of {shapes[0]} and {shapes[1]} pixels; cut patches of one size "
-                "by PatchSelector or set tiles='all'."
+                f"groups has {np.ndim(groups)} dimensions; give (n_images,) specimens."
             )
-        (shape,) = shapes
+        groups = check_labels("groups", groups)
+        if len(groups) != n_images:
+            raise ValueError(
+                f"groups has {len(groups)} specimens but X has {n_images} images; give one per "
+                "image."
+            )
+        if self.validation_fraction is not None and self.validation_fraction > 0.5:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} must be at most 0.5 with groups, "
+                "which are held out whole."
+            )
+        return groups
+
+    def _refuse_other_votes(self):
+        for name, fitted in self._voted_with.items():
+            value = getattr(self, name)
+            if value is not fitted and value != fitted:
+                raise ValueError(
+                    f"{name}={value!r} but SEMClassifier was fitted with {name}={fitted!r}; fit "
+                    "again."
+                )
+
+    def _check_cases(self, X, *, reset):
+        images = check_images(X)
+        shape = images[0].shape
+        if self.tiles == "all":
+            shape = (int(self.patch_size),) * 2
+            _check_sizes(images, shape, f"patch_size={self.patch_size}")
+        else:
+            other = next((image.shape for image in images if image.shape != shape), None)
+            if other is not None:
+                raise ValueError(
+                    f"X has images of {shape} and {other} pixels; cut patches of one size by "
+                    "PatchSelector or set tiles='all'."
+                )
         if reset:
             if self.augment and shape[0] != shape[1]:
                 raise ValueError(
@@ -419,6 +517,9 @@ default="cross_entropy"
         array[:] = images
         return array
 
+    def _fit_checkpoint(self, X, y):
+        return super()._fit_checkpoint((X, self._groups), y)
+
     def _split(self, X, y):
         groups = self.__dict__.pop("_groups", None)
         if groups is None or self.validation_fraction is None:
@@ -430,14 +531,14 @@ default="cross_entropy"
 
     def _split_groups(self, X, y, groups):
         n_groups = len(np.unique(groups))
-        most = max(2, min(n_groups, *np.bincount(y)))
-        n_splits = int(np.clip(round(1 / self.validation_fraction), 2, most))
-        seed = int(torch.randint(2**31, ()))
         if n_groups < 2:
             raise ValueError(
                 f"groups has {n_groups} specimen, so that none can be held out; give at least 2 "
                 "or set validation_fraction=None."
             )
+        most = max(2, min(n_groups, *np.bincount(y)))
+        n_splits = int(np.clip(round(1 / self.validation_fraction), 2, most))
+        seed = int(torch.randint(2**31, ()))
         splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed)
         for train, valid in splitter.split(X, y, groups):
             if all(len(np.unique(y[rows])) == len(self.classes_) for rows in (train, valid)):
@@ -452,15 +553,31 @@ default="cross_entropy"
             return np.stack(images)
         return np.concatenate([self._cut(image) for image in images])
 
-    def _data(self, X, y):
-        data = super()._data(X, y)
-        if self.tiles == "all":
-            data.y = np.repeat(y, [len(self._cut(image)) for image in X])
+    def _learn(self, images, y):
+        super()._learn(images, self._labels(images, y))
+
+    def _data(self, images, y):
+        data = super()._data(images, self._labels(images, y))
+        smallest = len(data) // n_batches(len(data), self.batch_size)
+        is_normed = self.hidden_batch_norm and self.hidden_units and self.head == "dense"
+        if is_normed and smallest < 2:
+            raise ValueError(
+                "hidden_batch_norm=True needs batches of at least 2 rows but "
+                f"batch_size={self.batch_size} cuts {len(data)} rows into some of 1; change it."
+            )
         return data
+
+    def _labels(self, images, y):
+        """Return the class of each tile, or of each image where they are not cut."""
+        if self.tiles is None:
+            return y
+        size = int(self.patch_size)
+        n_tiles = [(image.shape[0] // size) * (image.shape[1] // size) for image in images]
+        return np.repeat(y, n_tiles)
 
     def _cut(self, image):
         """Return all tiles of an image, (n_tiles, patch_size, patch_size)."""
-        return PatchSelector(self.patch_size, strategy="all").fit_transform(image[None])[0]
+        return PatchSelector(self.patch_size, strategy="all").transform(image[None])[0]
 
     def _augment(self):
         return augment_images if self.augment else None
@@ -469,17 +586,25 @@ default="cross_entropy"
         height, width = self.shape_in_
         names = ("n_blocks", "hidden_units", "head", "n_filters", "hidden_batch_norm")
         params = {name: getattr(self, name) for name in names}
+        params["background"] = int(self._positive == 0)
         sizes = {"height": height, "width": width, "n_classes": len(self.classes_)}
         return MicrographCNN, {**sizes, **params}
 
     def _set_fitted(self):
         super()._set_fitted()
-        label = self.classes_[-1] if self.pos_label is None else self.pos_label
-        self._positive = int(np.flatnonzero(self.classes_ == label)[0])
+        self._voted_with = {name: getattr(self, name) for name in VOTING}
         images, y = self.__dict__.pop("_voters")
-        self._warn_of_dead_units(self._cut(images[0]) if self.tiles else np.stack(images[:1]))
-        if self.tiles == "all" and self.vote == "top_k":
+        # Throughout, as they may be sorted by class.
+        some = images[np.linspace(0, len(images) - 1, BATCH_SIZE).astype(int)]
+        self._warn_of_dead_units(
+            np.stack(some if self.tiles is None else [self._cut(image)[0] for image in some])
+        )
+        if self.tiles != "all" or self.vote != "top_k":
+            vars(self).pop("threshold_", None)
+        elif len(np.unique(y)) == 2:
             self.threshold_ = _best_threshold(self._scores(images), y == self._positive)
+        else:
+            self.threshold_ = getattr(self, "threshold_", 0.5)
 
     def _probabilities(self, tiles):
         outputs = (predict_rows(net, tiles, batch_size=BATCH_SIZE) for net in self.nets_)
@@ -494,17 +619,15 @@ default="cross_entropy"
         return scores.clip(1e-12, 1 - 1e-12)
 
     def _defect_map(self, image):
-        X = _standardised(image)
         total = 0.0
         for net in self.nets_:
             module = net.module_.eval()
-            with torch.inference_mode():
-                logits = module.logit_map(torch.from_numpy(X).to(net.device))
-            total = total + torch.softmax(logits, dim=0)[self._positive].cpu().numpy()
-        for axis, (size, field) in enumerate(zip(image.shape, module.field, strict=True)):
-            middles = module.stride * (np.arange(total.shape[axis]) + field / 2) - 0.5
-            total = _interpolate(total, middles, np.arange(size), axis)
-        return total / len(self.nets_)
+            with torch.inference_mode(), net.autocast():
+                logits = module.logit_map(_as_input(net, image[None])[0]).float()
+                total = total + torch.softmax(logits, dim=0)[self._positive]
+        with torch.inference_mode():
+            spread = module.spread(total / len(self.nets_), image.shape)
+            return spread.clamp_(0, 1).cpu().numpy()
 
     def _warn_of_dead_units(self, tiles):
         for net in self.nets_:
@@ -512,34 +635,30 @@ default="cross_entropy"
             if len(module.dense) == 1:
                 continue
             with torch.inference_mode():
-                X = torch.from_numpy(np.stack([_standardised(tile) for tile in tiles[:BATCH_SIZE]]))
-                fields = module.encode(X.to(net.device)).flatten(1)
-                hidden = module.dense[:-1](fields)
+                features = module.encode(_as_input(net, tiles)).flatten(1)
+                hidden = module.dense[:-1](features)
             if not hidden.any():
                 warnings.warn(
                     f"all {hidden.shape[1]} units of the dense layer are dead, so that every image "
                     "gets the same answer; use a smaller lr or hidden_batch_norm=True.",
                     UserWarning,
-                    stacklevel=5,
+                    stacklevel=6,
                 )
 
 
-def _standardised(image):
-    """Return an image as float32 of mean 0 and standard deviation 1."""
-    image = image.astype(np.float32)
-    mean, deviation = image.mean(dtype=float), image.std(dtype=float)
-    return (image - np.float32(mean)) / np.float32(deviation)
+def _as_input(net, images):
+    """Return images (n_images, height, width) as standardised tensors on the net's device."""
+    return net.module_.standardise(as_tensor(images).to(net.device))
 
 
-def _interpolate(values, positions, wanted, axis):
-    """Interpolate linearly along an axis, constant beyond its ends."""
-    if len(positions) == 1:
-        return np.repeat(values, len(wanted), axis)
-    index = np.interp(wanted, positions, np.arange(len(positions)))
-    low = np.minimum(index.astype(int), len(positions) - 2)
-    shape = (-1, 1) if axis == 0 else (1, -1)
-    share = (index - low).astype(np.float32).reshape(shape)
-    return values.take(low, axis) * (1 - share) + values.take(low + 1, axis) * share
+def _check_sizes(images, shape, bound):
+    """Refuse images that are smaller than a shape along one of the axes."""
+    for i, image in enumerate(images):
+        if image.shape[0] < shape[0] or image.shape[1] < shape[1]:
+            raise ValueError(
+                f"X[{i}] has shape {image.shape} but {bound} takes at least {shape[0]} x "
+                f"{shape[1]} pixels; leave smaller images out."
+            )
 
 
 def _best_threshold(scores, is_positive):

@@ -28,12 +28,15 @@ class MicrographCNN(nn.Module):
         Units of the dense layer between the blocks and the output; None is no such layer.
     head : {"dense", "local"}, default="dense"
         "dense" sees all pixels of an image at once. "local" classifies every place of the last
-        block by itself and takes log(mean(exp(10 logit))) / 10 over the places [2]_, so that one
-        defect is enough to tell; it has no hidden layer.
+        block by itself and pools how much the logit of a class exceeds that of ``background``,
+        d, as log(mean(exp(10 d))) / 10 over the places [2]_, so that one defect is enough to
+        tell; it has no hidden layer.
     n_filters : tuple of int, default=(16, 32, 64, 96, 128)
         Filters of each block.
     hidden_batch_norm : bool, default=False
         Normalise the hidden layer over the batch, which keeps its units alive at high rates.
+    background : int, default=0
+        Class of the places without a defect, for ``head="local"``; its logit is 0.
 
     Raises
     ------
@@ -73,12 +76,16 @@ class MicrographCNN(nn.Module):
         head="dense",
         n_filters=(16, 32, 64, 96, 128),
         hidden_batch_norm=False,
+        background=0,
     ):
         super().__init__()
         self.shape_in = check_integer("height", height), check_integer("width", width)
         n_classes = check_integer("n_classes", n_classes, minimum=2)
         check_option("head", head, ("dense", "local"))
         check_option("hidden_batch_norm", hidden_batch_norm, (True, False))
+        self.background = check_integer("background", background, minimum=0)
+        if background >= n_classes:
+            raise ValueError(f"background={background} but n_classes={n_classes}; counted from 0.")
         self.n_blocks = _check_blocks(n_blocks, n_filters)
         self.head = head
         blocks = []
@@ -90,9 +97,9 @@ class MicrographCNN(nn.Module):
         # A tenth faster on a CPU with the channels last in memory.
         self.blocks = nn.ModuleList(blocks).to(memory_format=torch.channels_last)
         self.pool = nn.MaxPool2d(2)
-        #: Pixels per place of the last block.
+        # Pixels per place of the last block, and how many places, in rows and columns, an output
+        # sees.
         self.stride = 2**self.n_blocks
-        #: Places of the last block that one output sees, (rows, columns).
         self.field = tuple(size // self.stride for size in self.shape_in)
         if min(self.field) < 1:
             raise ValueError(
@@ -101,11 +108,11 @@ class MicrographCNN(nn.Module):
             )
         if head == "local":
             self.field = 1, 1
-            hidden_units = None
-        n_features = n_in * math.prod(self.field)
-        layers = [nn.Linear(n_features, n_classes)]
         if hidden_units is not None:
             hidden_units = check_integer("hidden_units", hidden_units)
+        n_features = n_in * math.prod(self.field)
+        layers = [nn.Linear(n_features, n_classes)]
+        if hidden_units is not None and head == "dense":
             layers = [nn.Linear(n_features, hidden_units), nn.ReLU()]
             if hidden_batch_norm:
                 layers.insert(1, nn.BatchNorm1d(hidden_units))
@@ -124,8 +131,29 @@ class MicrographCNN(nn.Module):
                 f"X has shape {tuple(X.shape)}; give images of shape (n_images, {height}, "
                 f"{width}), or build the network for others."
             )
-        logits = SHARPNESS * self.classify(self.encode(standardise(X))).flatten(2)
-        return (logits.logsumexp(dim=2) - math.log(logits.shape[2])) / SHARPNESS
+        logits = self.classify(self.encode(self.standardise(X))).flatten(2)
+        if self.head == "dense":
+            return logits[:, :, 0]
+        excess = SHARPNESS * (logits - logits[:, self.background, None])
+        return (excess.logsumexp(dim=2) - math.log(excess.shape[2])) / SHARPNESS
+
+    @staticmethod
+    def standardise(X):
+        """Free images of their means and divide them by their standard deviations.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n_images, height, width)
+            Images.
+
+        Returns
+        -------
+        Tensor of shape (n_images, height, width)
+            Images as float32; one without any contrast becomes 0.
+        """
+        X = X.float()
+        deviation, mean = torch.std_mean(X, dim=(1, 2), keepdim=True, correction=0)
+        return (X - mean) / deviation.where(deviation > 1e-6 * mean.abs(), 1.0)
 
     def encode(self, X, n_blocks=None, *, pool=True):
         """Map standardised images of any size to the features of a block.
@@ -165,18 +193,20 @@ class MicrographCNN(nn.Module):
         Tensor of shape (n_images, n_classes, n_rows - field[0] + 1, n_columns - field[1] + 1)
             Logits.
         """
-        n_rows, n_columns = (
-            size - field + 1 for size, field in zip(features.shape[2:], self.field, strict=True)
-        )
-        fields = nn.functional.unfold(features, self.field)
-        logits = self.dense(fields.transpose(1, 2).flatten(0, 1))
-        return logits.reshape(len(features), n_rows, n_columns, -1).permute(0, 3, 1, 2)
+        first, *others = self.dense
+        # The first dense layer is a convolution by as many places as it sees.
+        weight = first.weight.unflatten(1, (-1, *self.field))
+        units = nn.functional.conv2d(features, weight, first.bias).permute(0, 2, 3, 1)
+        places = units.flatten(0, 2)
+        for layer in others:
+            places = layer(places)
+        return places.reshape(*units.shape[:3], -1).permute(0, 3, 1, 2)
 
     def logit_map(self, X, *, strip_height=256):
         """Map one standardised image of any size to the logits of its fields.
 
         The convolutions pass over strips with as much of their surroundings as they see, so that
-        memory does not grow with the height and the result does not depend on the strips.
+        only features of the last block are kept whole and the result does not depend on the strips.
 
         Parameters
         ----------
@@ -189,7 +219,18 @@ class MicrographCNN(nn.Module):
         -------
         Tensor of shape (n_classes, n_rows, n_columns)
             Logits of fields a place of the last block apart, as :meth:`classify` gives them.
+
+        Raises
+        ------
+        ValueError
+            If the image is smaller than one field.
         """
+        least = [self.stride * field for field in self.field]
+        if X.shape[0] < least[0] or X.shape[1] < least[1]:
+            raise ValueError(
+                f"X has shape {tuple(X.shape)} but a field has {least[0]} x {least[1]} pixels; use "
+                "larger images."
+            )
         step = max(1, strip_height // self.stride) * self.stride
         # One pixel less is what a place sees beyond its edges, the reach of all kernels summed.
         halo = self.stride
@@ -203,23 +244,32 @@ class MicrographCNN(nn.Module):
         features = torch.cat(strips, dim=2)[:, :, :n_rows]
         return self.classify(features)[0]
 
+    def spread(self, values, shape):
+        """Interpolate values of fields, each standing for the middle of its own, to all pixels.
 
-def standardise(X):
-    """Free images of their means and divide them by their standard deviations.
+        Parameters
+        ----------
+        values : Tensor of shape (n_rows, n_columns)
+            Values of the fields of an image, as laid out by :meth:`classify`.
+        shape : tuple of int
+            Height and width of the image in pixels.
 
-    Parameters
-    ----------
-    X : Tensor of shape (n_images, height, width)
-        Images.
-
-    Returns
-    -------
-    Tensor of shape (n_images, height, width)
-        Images as float32; one without any contrast becomes 0.
-    """
-    X = X.float()
-    deviation, mean = torch.std_mean(X, dim=(1, 2), keepdim=True, correction=0)
-    return (X - mean) / deviation.where(deviation > 1e-6 * mean.abs(), 1.0)
+        Returns
+        -------
+        Tensor of shape (height, width)
+            Values, linear between the middles and constant beyond the outermost.
+        """
+        for axis, (size, field) in enumerate(zip(shape, self.field, strict=True)):
+            n_values = values.shape[axis]
+            pixels = torch.arange(size, device=values.device)
+            index = ((pixels + 0.5) / self.stride - field / 2).clamp(0, n_values - 1)
+            low = index.long().clamp(max=max(0, n_values - 2))
+            share = (index - low).unsqueeze(1 - axis)
+            high = (low + 1).clamp(max=n_values - 1)
+            values = torch.lerp(
+                values.index_select(axis, low), values.index_select(axis, high), share
+            )
+        return values
 
 
 def _check_blocks(n_blocks, n_filters):

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from .._checks import check_images, check_integer, check_option
+from .._checks import as_generator, check_images, check_integer, check_option
 
 STRATEGIES = ("representative", "max_variance", "center", "random", "all")
 N_BINS = 64
@@ -117,8 +117,8 @@ default="representative"
         patches : ndarray of shape (n_images, patch_size, patch_size)
             Patches. With ``strategy="all"`` of shape (n_images, n_tiles, patch_size, patch_size),
             or for images of unequal size a list of (n_tiles_i, patch_size, patch_size) arrays.
-            Integers of 8 and 16 bits, float16 and float32 are kept, everything else becomes
-            float32; one array of unlike images takes the type that holds them all.
+            Unsigned integers of 8 and 16 bits, float16 and float32 are kept, everything else
+            becomes float32; one array of unlike images takes the type that holds them all.
         positions : ndarray of shape (n_images, 2)
             Row and column in pixels of the upper left pixel of each patch. With ``strategy="all"``
             of shape (n_images, n_tiles, 2), or for images of unequal size a list of (n_tiles_i, 2)
@@ -138,7 +138,7 @@ default="representative"
         if self.strategy == "all":
             patches, positions = _cut_all(images, size)
         else:
-            generator = _as_generator(self.random_state) if self.strategy == "random" else None
+            generator = as_generator(self.random_state) if self.strategy == "random" else None
             corners = [_choose(image, size, self.strategy, generator) for image in images]
             patches = _stack([_cut(*pair, size) for pair in zip(images, corners, strict=True)])
             positions = np.array(corners)
@@ -147,7 +147,9 @@ default="representative"
     def _check(self, X):
         patch_size = check_integer("patch_size", self.patch_size)
         check_option("strategy", self.strategy, STRATEGIES)
-        _check_seed(self.random_state)
+        # To make a generator of a RandomState would draw from it.
+        if not isinstance(self.random_state, np.random.RandomState):
+            as_generator(self.random_state)
         images = check_images(X)
         for i, image in enumerate(images):
             if min(image.shape) < patch_size:
@@ -164,27 +166,6 @@ default="representative"
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float32", "float16"]
         return tags
-
-
-def _check_seed(random_state):
-    # To make a generator of a RandomState would draw from it.
-    if isinstance(random_state, np.random.RandomState):
-        return
-    try:
-        if isinstance(random_state, bool | np.bool_):
-            raise TypeError("NumPy would take True for 1")
-        np.random.default_rng(random_state)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"random_state={random_state!r} must be None, an integer of at least 0, a RandomState "
-            "or a Generator."
-        ) from None
-
-
-def _as_generator(random_state):
-    if isinstance(random_state, np.random.RandomState):
-        random_state = random_state.randint(2**32, dtype=np.uint32)
-    return np.random.default_rng(random_state)
 
 
 def _tiles(image, size):
