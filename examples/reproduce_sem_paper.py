@@ -15,7 +15,6 @@ import joblib
 import numpy as np
 import pandas as pd
 from scipy import stats
-from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, precision_recall_fscore_support
@@ -94,12 +93,12 @@ def models(amp, quick):
     }
 
 
-def predict_fold(model, seed, files, images, target, train, test):
+def predict_fold(name, seed, amp, quick, files, images, target, train, test):
     """Return the predicted classes of a fold; ``files`` tells fits of other images apart."""
-    model = clone(model)
-    for name in model.get_params():
-        if name.endswith("random_state"):
-            model.set_params(**{name: seed})
+    model = models(amp, quick)[name][0]
+    for param in model.get_params():
+        if param.endswith("random_state"):
+            model.set_params(**{param: seed})
     model.fit([images[i] for i in train], target[train])
     return model.predict([images[i] for i in test])
 
@@ -173,7 +172,14 @@ def main():
     ]
     outputs = joblib.Parallel(n_jobs=arguments.jobs, verbose=5)(
         joblib.delayed(cached)(
-            candidates[name][0], seed, list(data.files), data.images, target, *folds[fold]
+            name,
+            seed,
+            arguments.amp,
+            arguments.quick,
+            list(data.files),
+            data.images,
+            target,
+            *folds[fold],
         )
         for name, seed, fold in keys
     )
