@@ -528,14 +528,17 @@ def _standard(image):
 
 
 def test_the_easy_beads_are_learnt_from_image_labels():
-    data = make_nanofibers(96, size=128, difficulty="easy", random_state=0)
-    params = {"head": "local", "n_blocks": 4, "optimizer": "adam", "lr": 2e-3, "augment": True}
-    model = SEMClassifier(**params, batch_size=16, max_steps=100, random_state=0)
-    model.fit(data.images[:64], data.target[:64])
-    X, y, masks = data.images[64:], data.target[64:], data.masks[64:]
-    assert model.score(X, y) >= 0.85
+    data = make_nanofibers(140, size=192, difficulty="easy", random_state=0)
+    small = {"n_blocks": 3, "n_filters": (8, 16, 16), "head": "local", "augment": True}
+    trained = {"optimizer": "adam", "lr": 2e-3, "batch_size": 16, "max_steps": 120}
+    model = SEMClassifier(**small, **trained, random_state=0)
+    model.fit(data.images[:100], data.target[:100])
+    X, y, masks = data.images[100:], data.target[100:], data.masks[100:]
+    # Few steps leave batch normalisation behind, so that the ranking is better than the verdict.
+    assert model.score(X, y) >= 0.75
+    assert roc_auc_score(y, model.predict_proba(X)[:, 1]) > 0.95
     maps = model.defect_map(X[y == 1])
-    assert roc_auc_score(masks[y == 1].ravel(), maps.ravel()) > 0.9
+    assert roc_auc_score(masks[y == 1].ravel(), maps.ravel()) > 0.95
 
 
 # As scikit-learn's users do
