@@ -21,27 +21,29 @@ from skprog.datasets import make_nanofibers
 from skprog.estimators import SEMClassifier
 from skprog.plots import DefectMapDisplay, FeatureMapDisplay
 
-train = make_nanofibers(24, size=512, difficulty="easy", random_state=0)
-test = make_nanofibers(12, size=512, difficulty="easy", random_state=1)
+train = make_nanofibers(64, size=384, difficulty="easy", random_state=0)
+test = make_nanofibers(12, size=384, difficulty="easy", random_state=1)
 names = np.array(train.target_names)
-print(
-    train.images.shape, dict(zip(*np.unique(names[train.target], return_counts=True), strict=True))
-)
+print(train.images.shape, "with beads:", np.count_nonzero(train.target))
 
 # %%
 # Training on tiles
 # -----------------
-# ``tiles="all"`` cuts every image into tiles of 128 x 128 pixels, which all take the label of
+# ``tiles="all"`` cuts every image into tiles of 192 x 192 pixels, which all take the label of
 # their image, wrong as it is for the tiles without a bead. ``head="local"`` gives each place of
-# the last block a verdict of its own, so that one bead is enough.
+# the last block a verdict of its own, so that one bead is enough. The network is a small one.
 
 model = SEMClassifier(
     tiles="all",
-    n_blocks=4,
+    patch_size=192,
     head="local",
+    n_blocks=3,
+    n_filters=(8, 16, 16),
     augment=True,
     optimizer="adam",
-    max_steps=120,
+    lr=2e-3,
+    batch_size=16,
+    max_steps=140,
     random_state=0,
 )
 model.fit(train.images, names[train.target])
