@@ -10,8 +10,8 @@ with one label each, and maps where the beads are, which no label says.
 # The data
 # --------
 # :func:`~skprog.datasets.make_nanofibers` simulates micrographs, every second one with beads, and
-# knows their pixels. This is its easy preset, whose beads are large and bright; of the standard
-# one, :doc:`/results/sem` tells how hard it is.
+# knows their pixels. This is its easy preset, whose beads are large and bright. Those of the
+# standard one are as grey as the fibres, and take many more images and steps.
 
 import matplotlib.pyplot as plt
 import numpy as np
