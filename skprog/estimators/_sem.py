@@ -147,7 +147,8 @@ default="cross_entropy"
     >>> X = rng.standard_normal((40, 32, 32))
     >>> y = np.array(["coarse", "fine"] * 20)
     >>> X[::2, ::2, ::2] = X[::2, 1::2, ::2] = X[::2, ::2, 1::2] = X[::2, 1::2, 1::2]
-    >>> model = SEMClassifier(n_blocks=2, lr=0.1, max_steps=30, random_state=0)
+    >>> small = {"n_blocks": 2, "hidden_units": None, "max_steps": 60}
+    >>> model = SEMClassifier(**small, lr=0.05, random_state=0)
     >>> model.fit(X, y).predict(X[:4])
     array(['coarse', 'fine', 'coarse', 'fine'], dtype='<U6')
     """
