@@ -140,9 +140,12 @@ class NetEstimator(BaseEstimator):
         self
             The estimator, trained.
         """
+        return self._fit_one_epoch(X, y)
+
+    def _fit_one_epoch(self, X, y, **declared):
         if self.checkpoint is not None:
             raise ValueError("checkpoint resumes fit; set checkpoint=None for partial_fit.")
-        return self._fit(X, y, epochs=1, fresh=not hasattr(self, "nets_"))
+        return self._fit(X, y, epochs=1, fresh=not hasattr(self, "nets_"), **declared)
 
     def _fit(self, X, y, *, epochs, fresh, max_steps=None, **declared):
         before = dict(vars(self))

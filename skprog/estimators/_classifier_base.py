@@ -110,9 +110,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
             If a hyperparameter has the wrong type or ``sample_weight`` is given.
         """
         self._refuse_fit_params(fit_params)
-        if self.checkpoint is not None:
-            raise ValueError("checkpoint resumes fit; set checkpoint=None for partial_fit.")
-        return self._fit(X, y, epochs=1, fresh=not hasattr(self, "nets_"), classes=classes)
+        return self._fit_one_epoch(X, y, classes=classes)
 
     def predict(self, X):
         """Predict the class.

@@ -296,10 +296,7 @@ default="cross_entropy"
             If a hyperparameter has the wrong type or ``sample_weight`` is given.
         """
         self._refuse_fit_params(fit_params)
-        if self.checkpoint is not None:
-            raise ValueError("checkpoint resumes fit; set checkpoint=None for partial_fit.")
-        fresh = not hasattr(self, "nets_")
-        return self._fit(X, y, epochs=1, fresh=fresh, classes=classes, groups=groups)
+        return self._fit_one_epoch(X, y, classes=classes, groups=groups)
 
     def predict(self, X):
         """Predict the class of each image.

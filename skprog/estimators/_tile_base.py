@@ -45,8 +45,8 @@ class TileClassifier(NetClassifier):
             value = getattr(self, name)
             if value is not fitted and value != fitted:
                 raise ValueError(
-                    f"{name}={value!r} but SEMClassifier was fitted with {name}={fitted!r}; fit "
-                    "again."
+                    f"{name}={value!r} but {type(self).__name__} was fitted with "
+                    f"{name}={fitted!r}; fit again."
                 )
 
     def _check_cases(self, X, *, reset):
@@ -72,8 +72,8 @@ class TileClassifier(NetClassifier):
             self.n_features_in_ = shape[0]
         elif shape != self.shape_in_:
             raise ValueError(
-                f"X has images of shape {shape} but SEMClassifier was fitted on {self.shape_in_}; "
-                "prepare both alike, or set tiles='all' and fit anew."
+                f"X has images of shape {shape} but {type(self).__name__} was fitted on "
+                f"{self.shape_in_}; prepare both alike, or set tiles='all' and fit anew."
             )
         array = np.empty(len(images), dtype=object)
         array[:] = images

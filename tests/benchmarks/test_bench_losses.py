@@ -1,13 +1,13 @@
 """What counting gradients by sorted angles and by cosines saves, and what it costs an epoch."""
 
 import math
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 import torch
 from _interleaved import paired_ratio
+from _peak_memory import peak_megabytes
 
 from skprog.estimators import GHLClassifier
 from skprog.losses import gradient_density
@@ -62,35 +62,22 @@ def test_time_in_two_dimensions_grows_as_n_log_n(benchmark):
     assert ratio <= 1.5 * 10 * math.log(1_000_000) / math.log(100_000)
 
 
-PEAK_MEMORY = """
+PREPARE = """
 import numpy as np
 import torch
 from skprog.losses import gradient_density
 
-def kilobytes(name):
-    # Not ru_maxrss, which a child process inherits from its parent on Linux.
-    with open("/proc/self/status") as status:
-        line = next(line for line in status if line.startswith(name))
-    return int(line.split()[1])
-
 gradients = torch.from_numpy(np.random.default_rng(0).standard_normal((1_000_000, 2)))
 gradient_density(gradients[:1000], 0.5)
-# The memory of now, as the peak of the imports may lie above it.
-before = kilobytes("VmRSS")
-gradient_density(gradients, 0.5)
-print((kilobytes("VmHWM") - before) * 1024 / 1e6)
+
+def work():
+    gradient_density(gradients, 0.5)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory from /proc")
 def test_a_million_gradients_in_two_dimensions_need_little_memory(benchmark):
-    def measure():
-        done = subprocess.run(
-            [sys.executable, "-c", PEAK_MEMORY], capture_output=True, text=True, check=True
-        )
-        return float(done.stdout)
-
-    megabytes = benchmark.pedantic(measure, rounds=1)
+    megabytes = benchmark.pedantic(peak_megabytes, args=(PREPARE,), rounds=1)
     benchmark.extra_info.update(megabytes=megabytes)
     assert megabytes < 200
 

@@ -1,12 +1,12 @@
 """Defect maps against tiles scored one by one, and their memory."""
 
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 import torch
 from _interleaved import paired_ratio
+from _peak_memory import peak_megabytes
 
 from skprog.estimators import SEMClassifier
 
@@ -43,35 +43,22 @@ def test_map_is_5_times_as_fast_as_overlapping_tiles_one_by_one(benchmark):
     assert interval[0] >= 5
 
 
-PEAK_MEMORY = """
+PREPARE = """
 import numpy as np
 from skprog.estimators import SEMClassifier
-
-def kilobytes(name):
-    # Not ru_maxrss, which a child process inherits from its parent on Linux.
-    with open("/proc/self/status") as status:
-        line = next(line for line in status if line.startswith(name))
-    return int(line.split()[1])
 
 rng = np.random.default_rng(0)
 image = rng.integers(0, 255, (4096, 4096), dtype=np.uint8)
 tiles = image[:512, :128].reshape(4, 128, 128)
 model = SEMClassifier(max_steps=1, random_state=0).fit(tiles, [0, 1, 0, 1])
-# The memory of now, as the peak of the imports may lie above it.
-before = kilobytes("VmRSS")
-model.defect_map([image])
-print((kilobytes("VmHWM") - before) * 1024 / 1e6)
+
+def work():
+    model.defect_map([image])
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory from /proc")
 def test_map_of_4096_x_4096_pixels_needs_less_than_a_gigabyte(benchmark):
-    def measure():
-        done = subprocess.run(
-            [sys.executable, "-c", PEAK_MEMORY], capture_output=True, text=True, check=True
-        )
-        return float(done.stdout)
-
-    megabytes = benchmark.pedantic(measure, rounds=1)
+    megabytes = benchmark.pedantic(peak_megabytes, args=(PREPARE,), rounds=1)
     benchmark.extra_info.update(megabytes=megabytes)
     assert megabytes < 1000
