@@ -1,7 +1,37 @@
 """Networks: torch modules that know tensors only."""
 
+from ._bilstm import BiLSTM
 from ._cnn_lstm import CnnLstm
+from ._convnet2d import ConvNet2d
+from ._dcnn import DCNN
 from ._diagnosis_cnn import DiagnosisCNN
+from ._dresnet import DResNet
+from ._fcn import FCN
+from ._inception_time import InceptionTime
+from ._lstm import LSTM
+from ._lstm_2dcnn import LSTM2dCNN
+from ._lstm_fcn import LSTMFCN
 from ._micrograph_cnn import MicrographCNN
+from ._resnet import ResNet
+from ._scaled_series import ScaledSeries
+from ._xception_time import XceptionTime
+from ._xcm import XCM
 
-__all__ = ["CnnLstm", "DiagnosisCNN", "MicrographCNN"]
+__all__ = [
+    "DCNN",
+    "FCN",
+    "LSTM",
+    "LSTMFCN",
+    "XCM",
+    "BiLSTM",
+    "CnnLstm",
+    "ConvNet2d",
+    "DResNet",
+    "DiagnosisCNN",
+    "InceptionTime",
+    "LSTM2dCNN",
+    "MicrographCNN",
+    "ResNet",
+    "ScaledSeries",
+    "XceptionTime",
+]

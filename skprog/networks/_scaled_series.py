@@ -1,0 +1,59 @@
+import torch
+from torch import nn
+
+from .._checks import check_integer, check_option
+
+
+class ScaledSeries(nn.Module):
+    """Network of series whose channels are standardised first.
+
+    Parameters
+    ----------
+    network : type
+        Class of the network, which takes (n_cases, n_channels, n_timepoints).
+    n_channels : int
+        Channels of a case.
+    scale : {"standard", "case"} or None, default="standard"
+        "standard" takes mean and scale of each channel from the buffers ``mean`` and ``scale``,
+        "case" from each case, None leaves values as they are.
+    params : dict, default=None
+        Arguments of the network.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skprog.networks import ScaledSeries
+    >>> network = ScaledSeries(torch.nn.Flatten, 1, scale="case")
+    >>> network(torch.tensor([[[1.0, 3.0]], [[100.0, 300.0]]]))
+    tensor([[-1.,  1.],
+            [-1.,  1.]])
+    """
+
+    def __init__(self, network, n_channels, *, scale="standard", params=None):
+        super().__init__()
+        n_channels = check_integer("n_channels", n_channels)
+        check_option("scale", scale, ("standard", "case", None))
+        self.register_buffer("mean", torch.zeros(n_channels, 1))
+        self.register_buffer("scale", torch.ones(n_channels, 1))
+        self.by_case = scale == "case"
+        self.network = network(**(params or {}))
+
+    def forward(self, X, **lengths):
+        """Map (n_cases, n_channels, n_timepoints), or with ``lengths`` (n_cases,), to logits."""
+        X = X.to(self.mean.dtype)
+        if self.by_case:
+            return self.network(_standardised(X, **lengths), **lengths)
+        return self.network((X - self.mean) / self.scale, **lengths)
+
+
+def _standardised(X, lengths=None):
+    """Return series with a mean of 0 and a standard deviation of 1, constant ones as 0."""
+    if lengths is None:
+        deviations = X - X.mean(dim=2, keepdim=True)
+        scale = deviations.square().mean(dim=2, keepdim=True).sqrt()
+    else:
+        inside = torch.arange(X.shape[2], device=X.device) < lengths[:, None, None]
+        n = lengths[:, None, None]
+        deviations = (X - (X * inside).sum(dim=2, keepdim=True) / n) * inside
+        scale = (deviations.square().sum(dim=2, keepdim=True) / n).sqrt()
+    return deviations / torch.where(scale > 1e-6, scale, 1.0)
