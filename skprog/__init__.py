@@ -6,7 +6,13 @@ from importlib.metadata import PackageNotFoundError, version
 
 __version__ = "0.1.0"
 
-_ESTIMATORS = ("CnnLstmRUL", "DummyRUL", "GHLClassifier", "SEMClassifier")
+_ESTIMATORS = (
+    "CnnLstmRUL",
+    "DummyRUL",
+    "GHLClassifier",
+    "SEMClassifier",
+    "TimeSeriesClassifier",
+)
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "skorch", "sktime", "safetensors", "tqdm")
 _OPTIONAL = ("matplotlib", "pillow", "onnx", "onnxscript", "onnxruntime", "dask", "ray", "mapie")
 
@@ -15,6 +21,7 @@ __all__ = [
     "DummyRUL",
     "GHLClassifier",
     "SEMClassifier",
+    "TimeSeriesClassifier",
     "__version__",
     "show_versions",
 ]

@@ -155,11 +155,12 @@ def check_sequences(X):
     return X
 
 
-def check_rows(estimator, X, *, reset):
+def check_rows(estimator, X, *, reset, finite=True, any_length=False):
     """Return rows as floating-point numbers, whether RunSequences or an array of any rank.
 
     float16 and float32 are kept, everything else becomes float32. ``reset=True`` keeps
-    ``n_features_in_`` and ``shape_in_`` on the estimator, else they are compared.
+    ``n_features_in_`` and ``shape_in_`` on the estimator, else they are compared, with
+    ``any_length`` but for the last axis. ``finite=False`` lets arrays hold NaN and infinity.
     """
     if is_sequences(X):
         X = check_sequences(X)
@@ -173,12 +174,13 @@ def check_rows(estimator, X, *, reset):
             X = validate_data(
                 estimator, X, reset=reset, dtype=FLOATS, allow_nd=True, ensure_all_finite=False
             )
-        check_finite(X)
+        if finite:
+            check_finite(X)
     if 0 in X.shape:
         raise ValueError(f"X has shape {X.shape} and so no values; at least 1 is required.")
     if reset:
         estimator.shape_in_ = X.shape[1:]
-    elif X.shape[1:] != estimator.shape_in_:
+    elif X.shape[1 : X.ndim - any_length] != estimator.shape_in_[: X.ndim - 1 - any_length]:
         raise ValueError(
             f"X has rows of shape {X.shape[1:]} but {type(estimator).__name__} was fitted on rows "
             f"of shape {estimator.shape_in_}; prepare both alike."

@@ -1,92 +1,417 @@
 """The core of the learning-rate range test: raise the rate batch by batch, watch the loss."""
 
+import bisect
+import contextlib
 import copy
 import itertools
+import math
+import time
+import warnings
 
 import numpy as np
 import torch
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 
-__all__ = ["lr_range_curve", "steepest_lr"]
+from ._checks import check_integer, check_number, check_option
+
+__all__ = ["LRRange", "lr_range", "lr_range_of"]
+
+MIN_BATCHES = 100
+FEW_POINTS = 20
+SKIPPED_AT_END = 5
 
 
-def lr_range_curve(net, data, *, lr_min=1e-7, lr_max=10.0, n_batches=100, stop_factor=4.0):
-    """Train on batches at exponentially rising learning rates [1]_.
+class LRRange:
+    """Training losses over rising learning rates, and the rates that they suggest [1]_.
 
-    Weights, optimizer and random generators are left as they were.
+    Parameters
+    ----------
+    raw_curves : dict of float to (lrs, losses)
+        For each weight decay the learning rates tried and the loss of each one's batch, arrays of
+        shape (n_tried,).
+    weight_decay : float
+        The one whose curve the suggestions are for.
+    n_batches : int
+        Learning rates that were to be tried.
+    time : float, default=nan
+        Seconds that the test took.
+
+    Attributes
+    ----------
+    curves_ : dict of float to (lrs, losses)
+        For each weight decay the learning rates tried and the smoothed losses, arrays of shape
+        (n_tried,).
+    raw_losses_ : dict of float to ndarray of shape (n_tried,)
+        For each weight decay the losses as they were.
+    weight_decay_ : float
+        Weight decay of the net.
+    suggestions_ : dict of str to float
+        Learning rates by four rules: "valley", about the middle of the longest fall; "steep",
+        where the loss falls fastest, which differs by decades between seeds; "minimum", a tenth
+        of the rate of the lowest loss; "slide", before the slope begins to change. NaN where
+        the curve has no such place.
+    n_batches_ : int
+        Learning rates that were to be tried.
+    time_ : float
+        Seconds that the test took.
+
+    See Also
+    --------
+    lr_range_test : Makes one of an estimator.
+    skprog.plots.LRFinderDisplay : Draws it.
+
+    Notes
+    -----
+    Smoothing, stopping and the four rules are those of fastai 2.8. Losses are averaged
+    exponentially (0.98, bias-corrected); the rules leave out the first tenth and the last 5 points.
+
+    References
+    ----------
+    .. [1] L. N. Smith, "Cyclical learning rates for training neural networks", WACV 2017.
+
+    Examples
+    --------
+    The loss is lowest at a rate of 1; a tenth of it is safe from divergence.
+
+    >>> import numpy as np
+    >>> from skprog.model_selection import LRRange
+    >>> lrs = np.geomspace(1e-5, 10, 61)
+    >>> losses = 2 - np.exp(-np.log10(lrs) ** 2) + 100 * np.maximum(lrs - 1, 0)
+    >>> result = LRRange({0.0: (lrs, losses)}, 0.0, n_batches=61)
+    >>> result
+    LRRange(lr_min_=0.004, lr_max_=0.1, n_tried=61, weight_decays=[0.0])
+    """
+
+    def __init__(self, raw_curves, weight_decay, n_batches, time=math.nan):
+        self.raw_losses_ = {decay: losses for decay, (_, losses) in raw_curves.items()}
+        self.curves_ = {decay: (lrs, smoothed(y)) for decay, (lrs, y) in raw_curves.items()}
+        self.weight_decay_ = weight_decay
+        self.n_batches_ = n_batches
+        self.time_ = time
+        self.suggestions_ = suggestions(*self.curves_[weight_decay], n_batches)
+
+    @property
+    def lr_max_(self):
+        """Highest learning rate to train with, a tenth of that of the lowest loss."""
+        lr = self.suggestions_["minimum"]
+        if math.isnan(lr):
+            lrs, _ = self.curves_[self.weight_decay_]
+            raise ValueError(
+                f"the range test found no falling loss between lr={lrs[0]:.1e} and {lrs[-1]:.1e}; "
+                "set lr to a number."
+            )
+        return lr
+
+    @property
+    def lr_min_(self):
+        """Learning rate to begin and end a cycle with, ``lr_max_`` / 25."""
+        return self.lr_max_ / 25
+
+    def __repr__(self):
+        lrs, _ = self.curves_[self.weight_decay_]
+        if math.isnan(self.suggestions_["minimum"]):
+            found = "no falling loss"
+        else:
+            found = f"lr_min_={self.lr_min_:.2g}, lr_max_={self.lr_max_:.2g}"
+        took = "" if math.isnan(self.time_) else f", time_={self.time_:.2g}"
+        return (
+            f"{type(self).__name__}({found}, n_tried={len(lrs)}, "
+            f"weight_decays={list(self.curves_)}{took})"
+        )
+
+
+def lr_range(
+    net,
+    data,
+    *,
+    start_lr=1e-7,
+    end_lr=10.0,
+    n_batches=None,
+    multi_epoch=True,
+    weight_decays=None,
+    stop_factor=4.0,
+    verbose=0,
+):
+    """Train a copy of a net's parts on batches at exponentially rising learning rates [1]_.
+
+    The net, its parts and the random generators are left bit for bit as they were. Batches and
+    dropout are the same in each test. Callbacks are not called.
 
     Parameters
     ----------
     net : TrainingNet
         Initialized net.
     data : object with ``batches``
-        Training data, gone through as often as needed.
-    lr_min, lr_max : float
-        First and last learning rate.
-    n_batches : int, default=100
-        Learning rates tried.
+        Training data.
+    start_lr, end_lr : float
+        First learning rate and the one that would follow the last.
+    n_batches : int, default=None
+        Learning rates to try. None takes 100 or, if there are more, all batches of an epoch;
+        without ``multi_epoch`` all batches of an epoch.
+    multi_epoch : bool, default=True
+        Go through the data as often as needed; else once at most.
+    weight_decays : sequence of float, default=None
+        Weight decays to draw curves for beside the net's own.
     stop_factor : float, default=4.0
         Stop once the smoothed loss exceeds the lowest so often.
+    verbose : int, default=0
+        1 shows a progress bar.
 
     Returns
     -------
-    lrs, losses : ndarray of shape (n_tried,)
-        Learning rates and smoothed training losses.
+    LRRange
+        Curves and suggestions.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or there are too few points for a suggestion.
+
+    Warns
+    -----
+    UserWarning
+        If there are fewer than 20 points.
 
     References
     ----------
     .. [1] L. N. Smith, "Cyclical learning rates for training neural networks", WACV 2017.
     """
-    weights = copy.deepcopy(net.module_.state_dict())
-    optimizer = copy.deepcopy(net.optimizer_.state_dict())
-    losses = []
-    lrs = np.geomspace(lr_min, lr_max, n_batches)
-    epochs = (iter(net.get_iterator(data, training=True)) for _ in itertools.count())
-    batches = itertools.chain.from_iterable(epochs)
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        for lr, batch in zip(lrs, batches, strict=False):
-            for group in net.optimizer_.param_groups:
-                group["lr"] = lr
-            net.optimizer_.zero_grad()
-            losses.append(net.train_step_single(batch)["loss"].item())
-            net.optimizer_.step()
-            smooth = _smoothed(losses)
-            if not np.isfinite(smooth[-1]) or smooth[-1] > stop_factor * smooth.min():
-                break
-    net.module_.load_state_dict(weights)
-    net.optimizer_.load_state_dict(optimizer)
-    smooth = _smoothed(losses)
-    finite = np.isfinite(smooth)
-    return lrs[: len(smooth)][finite], smooth[finite]
+    check_number("start_lr", start_lr, above=0)
+    check_number("end_lr", end_lr, above=start_lr)
+    check_number("stop_factor", stop_factor, above=1)
+    check_option("multi_epoch", multi_epoch, (True, False))
+    n_batches = _check_n_batches(n_batches, len(net.get_iterator(data, training=True)), multi_epoch)
+    own = float(net.optimizer_.param_groups[0].get("weight_decay", 0.0))
+    decays = _check_weight_decays(weight_decays, net, own)
+    lrs = start_lr * (end_lr / start_lr) ** (np.arange(n_batches) / n_batches)
+    began = time.perf_counter()
+    curves = {}
+    with _progress_bar(len(decays) * n_batches, verbose) as bar:
+        for decay in decays:
+            with _trial(net):
+                if decay != own:
+                    for group in net.optimizer_.param_groups:
+                        group["weight_decay"] = decay
+                losses = _losses(net, data, lrs, stop_factor, bar)
+            curves[decay] = lrs[: len(losses)], losses
+            if decay == own:
+                _check_n_points(len(losses), n_batches, lrs)
+    return LRRange(curves, own, n_batches, time.perf_counter() - began)
 
 
-def steepest_lr(lrs, losses):
-    """Return the learning rate at which the loss falls fastest per decade, before its minimum.
+def lr_range_of(estimator, X, y, **params):
+    """Run the range test on an estimator that trains a network, or on a pipeline's last step.
 
-    The first tenth of the rates, too low to learn at, is left out, and the losses are averaged over
-    as many: what differs there are the batches.
-
-    Raises
-    ------
-    ValueError
-        If fewer than 3 losses lie between that tenth and the minimum, so that there is no fall to
-        measure.
+    The estimator is left as it is; ``params`` are those of :func:`lr_range`.
     """
-    stop = int(np.argmin(losses)) + 1
-    start = max(1, len(lrs) // 10)
-    if stop - start < 3:
+    last = estimator
+    while isinstance(last, Pipeline):
+        last = last.steps[-1][1]
+    # Met by attribute, as estimators stand above.
+    if isinstance(last, type) or not hasattr(last, "_untrained_net"):
+        raise TypeError(
+            f"the range test takes an estimator of skprog.estimators that trains a network, or a "
+            f"Pipeline that ends in one, not {_name(last)}."
+        )
+    while isinstance(estimator, Pipeline):
+        if len(estimator.steps) > 1:
+            X = clone(estimator[:-1]).fit_transform(X, y)
+        estimator = estimator.steps[-1][1]
+    tested = clone(last)
+    tested.lr = 1e-3 if tested.lr == "auto" else tested.lr
+    tested.verbose = 0
+    return lr_range(*tested._untrained_net(X, y), **params)
+
+
+def _name(estimator):
+    is_class = isinstance(estimator, type)
+    return f"the class {estimator.__name__}" if is_class else type(estimator).__name__
+
+
+def _losses(net, data, lrs, stop_factor, bar):
+    """Return the loss of a batch at each learning rate, up to divergence."""
+    epochs = (net.get_iterator(data, training=True) for _ in itertools.count())
+    batches = itertools.chain.from_iterable(epochs)
+    losses = []
+    average = Average()
+    lowest = math.inf
+    for lr, batch in zip(lrs, batches, strict=False):
+        for group in net.optimizer_.param_groups:
+            group["lr"] = lr
+        loss = net.train_step(batch)["loss"].item()
+        if not math.isfinite(loss):
+            break
+        losses.append(loss)
+        smooth = average.update(loss)
+        lowest = min(lowest, smooth)
+        bar.update()
+        # So written that a negative loss does not stop at once.
+        if smooth - lowest > (stop_factor - 1) * abs(lowest):
+            break
+    return np.array(losses)
+
+
+@contextlib.contextmanager
+def _trial(net):
+    """Let a net work on copies of its parts, without callbacks, and undo what it did."""
+    parts = [f"{name}_" for name in (*net._modules, *net._criteria, *net._optimizers, "scaler")]
+    before = {name: vars(net)[name] for name in parts if name in vars(net)}
+    callbacks = net.callbacks_
+    try:
+        vars(net).update(_copied(before))
+        for name in net._modules:
+            for part in getattr(net, f"{name}_").modules():
+                if hasattr(part, "flatten_parameters"):
+                    part.flatten_parameters()
+        net.callbacks_ = []
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            # One seed for all, so that curves differ by weight decay alone and a fit finds what
+            # a test before it has found.
+            torch.manual_seed(0)
+            yield
+    finally:
+        vars(net).update(before)
+        net.callbacks_ = callbacks
+
+
+def _copied(parts):
+    """Return copies of parts that know each other, as an optimizer knows the module."""
+    memo = {}
+    copies = copy.deepcopy(parts, memo)
+    for name, part in parts.items():
+        if isinstance(part, torch.optim.Optimizer):
+            # torch leaves out what an optimizer has beside its state, as LBFGS its parameters.
+            rest = {key: vars(part)[key] for key in vars(part).keys() - vars(copies[name]).keys()}
+            vars(copies[name]).update(copy.deepcopy(rest, memo))
+    return copies
+
+
+@contextlib.contextmanager
+def _progress_bar(total, verbose):
+    from tqdm.auto import tqdm
+
+    with tqdm(total=total, desc="lr_range_test", unit="batch", disable=not verbose) as bar:
+        yield bar
+        # Curves end early where the loss diverges.
+        bar.total = bar.n
+        bar.refresh()
+
+
+def _check_n_batches(n_batches, n_per_epoch, multi_epoch):
+    """Return the number of learning rates to try."""
+    if n_batches is not None:
+        check_integer("n_batches", n_batches, minimum=SKIPPED_AT_END + 1)
+    if multi_epoch:
+        return n_batches or max(MIN_BATCHES, n_per_epoch)
+    n_batches = n_batches or n_per_epoch
+    needed = _n_needed(n_batches)
+    if n_per_epoch < max(needed, n_batches):
         raise ValueError(
-            f"lr='auto' found no falling loss between lr={lrs[0]:.1e} and {lrs[-1]:.1e}; "
+            f"an epoch has {n_per_epoch} batches but {max(needed, n_batches)} are needed; use "
+            "multi_epoch=True or a smaller batch_size."
+        )
+    return n_batches
+
+
+def _check_weight_decays(weight_decays, net, own):
+    """Return the net's own weight decay and the others, each once."""
+    if weight_decays is None:
+        return [own]
+    if isinstance(weight_decays, str) or not hasattr(weight_decays, "__iter__"):
+        raise TypeError(f"weight_decays={weight_decays!r} must be a sequence of numbers or None.")
+    weight_decays = list(weight_decays)
+    for decay in weight_decays:
+        check_number("weight_decays", decay, minimum=0)
+    if any("weight_decay" not in group for group in net.optimizer_.param_groups):
+        raise ValueError(
+            f"{type(net.optimizer_).__name__} has no weight decay; use weight_decays=None."
+        )
+    return list(dict.fromkeys([own, *map(float, weight_decays)]))
+
+
+def _n_needed(n_batches):
+    return n_batches // 10 + SKIPPED_AT_END + 1
+
+
+def _check_n_points(n_points, n_batches, lrs):
+    if n_points < _n_needed(n_batches):
+        raise ValueError(
+            f"the loss diverged after {n_points} of {n_batches} batches, at lr={lrs[n_points]:.1e},"
+            f" but {_n_needed(n_batches)} are needed; use a smaller start_lr, scale the data or "
             "set lr to a number."
         )
-    around = np.pad(losses, (start // 2, start - 1 - start // 2), mode="edge")
-    level = np.convolve(around, np.full(start, 1 / start), mode="valid")
-    slopes = np.gradient(level[start:stop], np.log(lrs[start:stop]))
-    return float(lrs[start + np.argmin(slopes)])
+    if n_points < FEW_POINTS:
+        warnings.warn(
+            f"the range test has {n_points} points, and fewer than {FEW_POINTS} make no smooth "
+            "curve; raise n_batches or look at the curve before using what it suggests.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
-def _smoothed(losses, beta=0.9):
-    average, smooth = 0.0, []
-    for i, loss in enumerate(losses, start=1):
-        average = beta * average + (1 - beta) * loss
-        smooth.append(average / (1 - beta**i))
-    return np.array(smooth)
+class Average:
+    """Exponential average, corrected for its start at 0."""
+
+    def __init__(self, beta=0.98):
+        self.beta = beta
+        self.value = 0.0
+        self.n = 0
+
+    def update(self, value):
+        """Return the average with one more value."""
+        self.n += 1
+        self.value = self.beta * self.value + (1 - self.beta) * value
+        return self.value / (1 - self.beta**self.n)
+
+
+def smoothed(losses):
+    """Return the bias-corrected exponential average of losses, (n_losses,)."""
+    average = Average()
+    return np.array([average.update(loss) for loss in losses])
+
+
+def suggestions(lrs, losses, n_batches):
+    """Return learning rates by each rule for a smoothed curve of at most ``n_batches`` points.
+
+    The first tenth of ``n_batches``, too low to learn at, and the last 5 points are left out.
+    """
+    kept = slice(n_batches // 10, -SKIPPED_AT_END)
+    lrs, losses = lrs[kept], losses[kept]
+    rules = {"valley": _valley, "steep": _steep, "minimum": _minimum, "slide": _slide}
+    # Beyond what rounding makes of a constant loss.
+    falls = (np.diff(losses) < -1e-12 * np.abs(losses).max()).any()
+    return {name: rule(lrs, losses) if falls else math.nan for name, rule in rules.items()}
+
+
+def _valley(lrs, losses):
+    # Length of the longest falling subsequence that ends at each point, by patience sorting.
+    tops, lengths = [], []
+    for loss in -losses:
+        place = bisect.bisect_left(tops, loss)
+        tops[place : place + 1] = [loss]
+        lengths.append(place + 1)
+    end = int(np.argmax(lengths))
+    third = lengths[end] / 3
+    return float(lrs[max(end - lengths[end] + int(third) + int(third / 2), 0)])
+
+
+def _steep(lrs, losses):
+    return float(lrs[np.argmin(np.diff(losses) / np.diff(np.log(lrs)))])
+
+
+def _minimum(lrs, losses):
+    lowest = int(np.argmin(losses))
+    return float(lrs[lowest]) / 10 if lowest else math.nan
+
+
+def _slide(lrs, losses, width=15, threshold=0.005):
+    if len(losses) <= width:
+        return math.nan
+    slopes = np.gradient(losses)
+    right = len(losses) - 1
+    found = right - width
+    while right >= width and abs(slopes[right] - slopes[right - width]) > threshold:
+        found = right - width
+        right -= 1
+    return float(lrs[found])

@@ -4,7 +4,6 @@ Knows torch and skorch only.
 """
 
 import contextlib
-import math
 import signal
 import threading
 from itertools import islice
@@ -14,7 +13,14 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 
-__all__ = ["ArrayData", "SequenceData", "TrainingNet", "forked_generator", "resolve_device"]
+__all__ = [
+    "ArrayData",
+    "SequenceData",
+    "SeriesData",
+    "TrainingNet",
+    "forked_generator",
+    "resolve_device",
+]
 
 _one_at_a_time = threading.RLock()
 AMP_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -191,6 +197,8 @@ class ArrayData:
         Targets.
     """
 
+    lengths = None
+
     def __init__(self, X, y):
         self.X = X
         self.y = y
@@ -204,19 +212,54 @@ class ArrayData:
         for rows in np.array_split(order, n_batches(len(self), batch_size)):
             yield torch.from_numpy(self.X[rows]), torch.from_numpy(self.y[rows])
 
-    def moments(self):
-        """Return mean and standard deviation of all values.
+    def moments(self, *, by_channel=False):
+        """Return mean and standard deviation of all values, or of each channel's (n_channels,).
 
         A standard deviation of 0 is returned as 1.
         """
         total, squares = 0.0, 0.0
         for block in np.array_split(self.X, n_batches(len(self), 512)):
             block = block.astype(np.float64)
-            total += block.sum()
-            squares += np.square(block).sum()
-        mean = total / self.X.size
-        scale = math.sqrt(max(squares / self.X.size - mean**2, 0))
-        return mean, scale if scale > 1e-6 * abs(mean) else 1.0
+            axes = (0, *range(2, block.ndim)) if by_channel else None
+            total = total + block.sum(axis=axes)
+            squares = squares + np.square(block).sum(axis=axes)
+        n = self._n_values() / np.size(total)
+        mean = total / n
+        scale = np.sqrt(np.maximum(squares / n - mean**2, 0))
+        return mean, np.where(scale > 1e-6 * np.abs(mean), scale, 1.0)
+
+    def _n_values(self):
+        return self.X.size
+
+
+class SeriesData(ArrayData):
+    """Series of unequal length with their targets, in batches as long as their longest series.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_channels, n_timepoints)
+        Series, with zeros after their end.
+    y : ndarray of shape (n_rows,)
+        Targets.
+    lengths : ndarray of shape (n_rows,)
+        Length of each series, in timepoints.
+    """
+
+    def __init__(self, X, y, lengths):
+        super().__init__(X, y)
+        self.lengths = lengths
+
+    def batches(self, batch_size, *, shuffle):
+        """Yield ({"X": rows, "lengths": (n_rows,)}, targets) as tensors."""
+        numbered = ArrayData(np.arange(len(self)), self.y)
+        for rows, y in numbered.batches(batch_size, shuffle=shuffle):
+            rows = rows.numpy()
+            lengths = self.lengths[rows]
+            X = torch.from_numpy(self.X[rows, :, : lengths.max()])
+            yield {"X": X, "lengths": torch.from_numpy(lengths)}, y
+
+    def _n_values(self):
+        return self.X.shape[1] * self.lengths.sum()
 
 
 class SequenceData:
@@ -376,16 +419,27 @@ def augment_images(X):
     return X
 
 
-def predict_rows(net, X, *, batch_size=512):
-    """Return the network's output for each row of an array, as float64."""
+def predict_rows(net, X, *, lengths=None, batch_size=512):
+    """Return the network's output for each row of an array, as float64.
+
+    ``lengths`` (n_rows,) are those of series of unequal length, with zeros after their end.
+    """
     module = net.module_.eval()
     outputs = []
     with torch.inference_mode():
-        for rows in _parts(X, batch_size):
+        for part in _parts(np.arange(len(X)), batch_size):
+            rows = X[part[0] : part[-1] + 1]
+            known = {}
+            if lengths is not None:
+                rows = rows[:, :, : lengths[part].max()]
+                # A row of padding has no series: one timepoint, lest a network sees an empty one.
+                known["lengths"] = (
+                    _padded(torch.from_numpy(lengths[part])).clamp(min=1).to(net.device)
+                )
             # Before autocast, which cannot join float16 on a CPU.
             padded = _padded(as_tensor(rows).to(net.device))
             with net.autocast():
-                outputs.append(module(padded)[: len(rows)].float().cpu())
+                outputs.append(module(padded, **known)[: len(rows)].float().cpu())
     return torch.cat(outputs).double().numpy()
 
 

@@ -4,7 +4,13 @@ from _reshaped import Reshaped
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skprog.estimators import CnnLstmRUL, DummyRUL, GHLClassifier, SEMClassifier
+from skprog.estimators import (
+    CnnLstmRUL,
+    DummyRUL,
+    GHLClassifier,
+    SEMClassifier,
+    TimeSeriesClassifier,
+)
 from skprog.preprocessing import (
     AccelRotation45,
     FrequencyMaxPool,
@@ -35,6 +41,13 @@ SMALL_SEM = SEMClassifier(
     n_blocks=1, hidden_units=16, hidden_batch_norm=True, lr=0.05, max_steps=60, random_state=0
 )
 
+SMALL_FCN = TimeSeriesClassifier(
+    network_params={"n_filters": (16, 16, 16)}, lr=1e-2, max_epochs=30, random_state=0
+)
+SMALL_LSTM = TimeSeriesClassifier(
+    "lstm", network_params={"lstm_units": 16}, lr=1e-2, max_epochs=30, random_state=0
+)
+
 INSTANCES = [
     CnnLstmRUL(target="linear", lr=1e-2, lr_decay=1.0, max_epochs=60),
     DummyRUL(),
@@ -42,8 +55,11 @@ INSTANCES = [
     WelchSpectrogram(nperseg=2, hop=1),
     RULIndex(),
     SMALL_GHL,
+    SMALL_FCN,
+    SMALL_LSTM,
     Reshaped(SMALL_CNN, (2, 2, 5, 6)),
     Reshaped(SMALL_GHL, (2, 12)),
+    Reshaped(SMALL_FCN, (2, 12)),
     Reshaped(SMALL_SEM, (6, 6), ramp=True),
     Reshaped(
         clone(SMALL_SEM).set_params(tiles="all", vote="majority", patch_size=8), (8, 8), ramp=True

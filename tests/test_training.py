@@ -6,7 +6,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skprog._lr_range import lr_range_curve, steepest_lr
 from skprog._training import (
     ArrayData,
     SequenceData,
@@ -167,22 +166,6 @@ def test_callbacks_see_unscaled_gradients_in_mixed_precision(amp):
     # The loss w² has the gradient 2 w = 6, and the step is 0.25 of it.
     assert seen == [6.0]
     assert net.module_.w.item() == 1.5
-
-
-def test_range_test_finds_the_best_rate_of_a_quadratic_and_restores_everything():
-    data = ArrayData(np.ones((64, 1), np.float32), np.zeros(64, np.float32))
-    net = line_net()
-    before = torch.get_rng_state()
-    lrs, losses = lr_range_curve(net, data)
-    # Gradient descent on w² contracts by |1 - 2 lr|: it is fastest at 0.5 and diverges above 1.
-    assert 0.01 < steepest_lr(lrs, losses) < 1
-    assert net.module_.w.item() == 3.0
-    assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_range_test_without_a_falling_loss_asks_for_a_number():
-    with pytest.raises(ValueError, match="set lr to a number"):
-        steepest_lr(np.geomspace(1e-7, 1, 10), np.arange(10.0))
 
 
 @pytest.fixture

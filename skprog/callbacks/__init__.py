@@ -1,17 +1,21 @@
 """Callbacks for skorch nets and for the estimators' ``callbacks`` argument."""
 
+from ._adaptive_cycle import AdaptiveCycle
 from ._best_weights import BestWeights
 from ._exponential_decay import ExponentialDecay
 from ._f1_annealing import F1Annealing
 from ._fit_checkpoint import FitCheckpoint
 from ._gradient_similarity import GradientSimilarity
+from ._one_cycle import OneCycle
 from ._progress_bar import ProgressBar
 
 __all__ = [
+    "AdaptiveCycle",
     "BestWeights",
     "ExponentialDecay",
     "F1Annealing",
     "FitCheckpoint",
     "GradientSimilarity",
+    "OneCycle",
     "ProgressBar",
 ]

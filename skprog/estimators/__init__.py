@@ -4,5 +4,12 @@ from ._cnn_lstm_rul import CnnLstmRUL
 from ._dummy_rul import DummyRUL
 from ._ghl import GHLClassifier
 from ._sem import SEMClassifier
+from ._time_series import TimeSeriesClassifier
 
-__all__ = ["CnnLstmRUL", "DummyRUL", "GHLClassifier", "SEMClassifier"]
+__all__ = [
+    "CnnLstmRUL",
+    "DummyRUL",
+    "GHLClassifier",
+    "SEMClassifier",
+    "TimeSeriesClassifier",
+]

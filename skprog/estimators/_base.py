@@ -12,12 +12,13 @@ from sklearn.base import BaseEstimator, clone
 from skorch.callbacks import Callback
 
 from .._checks import check_integer, check_number, check_option
-from .._lr_range import lr_range_curve, steepest_lr
+from .._lr_range import lr_range
 from .._training import TrainingNet, draw_seed, forked_generator, resolve_device
 from ..callbacks import BestWeights, FitCheckpoint, ProgressBar
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
-NESTED = ("callbacks", "net_params", "loss_params")
+# Prefixes of nested parameters, and the dict that holds them.
+NESTED = {"net_params": "net_params", "loss_params": "loss_params", "network": "network_params"}
 # What may differ between the fit that wrote a checkpoint and the one that resumes from it.
 FREE_TO_CHANGE = ("max_epochs", "max_steps", "checkpoint", "device", "verbose")
 FREE_WHEN_CONTINUED = (*FREE_TO_CHANGE, "random_state", "warm_start")
@@ -62,7 +63,8 @@ class NetEstimator(BaseEstimator):
         Parameters
         ----------
         deep : bool, default=True
-            Include ``callbacks__name__parameter``, ``net_params__key`` and ``loss_params__key``.
+            Include ``callbacks__name__parameter``, ``net_params__key``, ``loss_params__key`` and,
+            of ``network_params``, ``network__key``.
 
         Returns
         -------
@@ -76,9 +78,9 @@ class NetEstimator(BaseEstimator):
                 given = callback.get_params() if isinstance(callback, Callback) else {}
                 for key, value in given.items():
                     params[f"callbacks__{name}__{key}"] = value
-            for group in NESTED[1:]:
+            for prefix, group in NESTED.items():
                 for key, value in _as_dict(getattr(self, group, None)).items():
-                    params[f"{group}__{key}"] = value
+                    params[f"{prefix}__{key}"] = value
         return params
 
     def set_params(self, **params):
@@ -102,13 +104,14 @@ class NetEstimator(BaseEstimator):
         nested = {name: params.pop(name) for name in list(params) if name.startswith(_PREFIXES)}
         super().set_params(**params)
         for name, value in nested.items():
-            group, _, key = name.partition("__")
-            if group == "callbacks":
+            prefix, _, key = name.partition("__")
+            if prefix == "callbacks":
                 self._set_callback_param(key, value)
-            elif not hasattr(self, group):
-                raise ValueError(f"{type(self).__name__} has no parameter {group!r}.")
-            else:
-                setattr(self, group, {**_as_dict(getattr(self, group)), key: value})
+                continue
+            group = NESTED[prefix]
+            if not hasattr(self, group):
+                raise ValueError(f"{type(self).__name__} has no parameter {prefix!r}.")
+            setattr(self, group, {**_as_dict(getattr(self, group)), key: value})
         return self
 
     def _set_callback_param(self, key, value):
@@ -172,11 +175,7 @@ class NetEstimator(BaseEstimator):
             self._fitted_with = self._lasting_params()
             self._learn(X, y)
             self.nets_ = []
-        # The split has a generator of its own, so that rows held out stay so when training goes on.
-        with forked_generator(self._seed, 0, 1):
-            train, valid = self._split(X, y)
-        data_train = self._data(*train)
-        data_valid = None if valid is None else self._data(*valid)
+        data_train, data_valid = self._split_data(X, y)
         for i in range(getattr(self, "n_networks", 1)):
             n_done = 0 if fresh else len(self.nets_[i].history)
             own_checkpoint = checkpoint and checkpoint.of_network(i)
@@ -192,6 +191,22 @@ class NetEstimator(BaseEstimator):
                     checkpoint=own_checkpoint,
                 )
         self._set_fitted()
+
+    def _split_data(self, X, y):
+        # A generator of its own, so that rows held out stay so when training goes on.
+        with forked_generator(self._seed, 0, 1):
+            train, valid = self._split(X, y)
+        return self._data(*train), None if valid is None else self._data(*valid)
+
+    def _untrained_net(self, X, y):
+        """Return the net that ``fit`` would train first, and its training data."""
+        self._check_params()
+        X, y = self._check_fit(X, y, reset=True)
+        self._seed = draw_seed(self.random_state)
+        self._learn(X, y)
+        data_train, _ = self._split_data(X, y)
+        with forked_generator(self._seed, 0, 0, 0):
+            return self._build_net(data_train, None), data_train
 
     def _lasting_params(self):
         """Return what training that goes on has to keep, in words."""
@@ -313,9 +328,9 @@ class NetEstimator(BaseEstimator):
         net.initialize()
         self._prepare_module(net.module_, data_train)
         if self.lr == "auto":
-            lr = steepest_lr(*lr_range_curve(net, data_train))
+            net.lr_range_ = lr_range(net, data_train)
             for group in net.optimizer_.param_groups:
-                group["lr"] = lr
+                group["lr"] = net.lr_range_.lr_max_
         if self.verbose:
             print(f"{type(self).__name__} trains on {net.device}")
         return net
@@ -364,6 +379,8 @@ class NetEstimator(BaseEstimator):
     def _set_fitted(self):
         self.history_ = self.net_.history
         self.n_iter_ = len(self.history_)
+        if self.lr == "auto":
+            self.lr_range_ = self.net_.lr_range_
         best = dict(self.net_.callbacks_).get("best_weights")
         self.best_epoch_ = best.best_epoch_ if best else self.n_iter_
         for net in self.nets_:
@@ -377,7 +394,7 @@ class NetEstimator(BaseEstimator):
         return state
 
 
-_PREFIXES = tuple(f"{group}__" for group in NESTED)
+_PREFIXES = tuple(f"{prefix}__" for prefix in ("callbacks", *NESTED))
 
 
 def named_callbacks(callbacks):

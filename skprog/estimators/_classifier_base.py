@@ -1,7 +1,6 @@
 """What the torch classifiers share: classes, their weights, losses and probabilities."""
 
 import inspect
-import warnings
 from numbers import Real
 
 import numpy as np
@@ -32,9 +31,7 @@ LOSSES = {
     "focal": (FocalLoss, {}),
     "ghl": (GradientHarmonizedLoss, {}),
 }
-
-
-_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class NetClassifier(ClassifierMixin, NetEstimator):
@@ -152,8 +149,13 @@ class NetClassifier(ClassifierMixin, NetEstimator):
             If cases have another shape than in ``fit``, are empty, or hold NaN or infinity.
         """
         check_is_fitted(self)
-        cases = self._cases(self._check_cases(X, reset=False))
-        return np.mean([softmax(predict_rows(net, cases), axis=1) for net in self.nets_], axis=0)
+        logits = self._logits(self._check_cases(X, reset=False))
+        return np.mean([softmax(each, axis=1) for each in logits], axis=0)
+
+    def _logits(self, X):
+        """Return the logits of each network, (n_cases, n_classes)."""
+        cases = self._cases(X)
+        return [predict_rows(net, cases) for net in self.nets_]
 
     def _refuse_fit_params(self, fit_params):
         for name in fit_params:
@@ -349,28 +351,7 @@ def _accepted(loss):
         if "__init__" not in vars(parent):
             continue
         parameters = list(inspect.signature(parent).parameters.values())
-        names |= {each.name for each in parameters if each.kind not in _VARIADIC}
+        names |= {each.name for each in parameters if each.kind not in VARIADIC}
         if all(each.kind is not inspect.Parameter.VAR_KEYWORD for each in parameters):
             break
     return names
-
-
-def check_series(X, estimator):
-    """Refuse anything but cases of one or more channels of a series."""
-    if X.ndim not in (2, 3):
-        raise ValueError(
-            f"X has {X.ndim} dimensions; {type(estimator).__name__} takes (n_cases, n_channels, "
-            "n_timepoints) or (n_cases, n_timepoints)."
-        )
-    if X.ndim == 3 and X.shape[1] > X.shape[2]:
-        warnings.warn(
-            f"X has more channels ({X.shape[1]}) than timepoints ({X.shape[2]}); if they are "
-            "swapped, pass X.swapaxes(1, 2).",
-            UserWarning,
-            stacklevel=7,
-        )
-
-
-def as_series(X):
-    """Return series as (n_cases, n_channels, n_timepoints)."""
-    return X if X.ndim == 3 else X[:, np.newaxis]

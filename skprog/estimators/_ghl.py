@@ -5,7 +5,8 @@ import torch
 from .._checks import check_integer, check_number, check_option
 from .._training import augment_windows
 from ..networks import DiagnosisCNN
-from ._classifier_base import NetClassifier, as_series, check_series
+from ._classifier_base import NetClassifier
+from ._series_base import as_series, check_series
 
 AUGMENTATIONS = ("shift", "gain", "noise")
 

@@ -1,0 +1,320 @@
+import inspect
+
+import numpy as np
+import torch
+
+from .. import networks
+from .._checks import check_finite, check_option, check_rows
+from .._training import ArrayData, SeriesData, predict_rows
+from ..networks import ScaledSeries
+from ._classifier_base import VARIADIC, NetClassifier
+from ._series_base import as_series, check_series, joined, series_lengths, without_padding
+
+NETWORKS = {
+    "bilstm": networks.BiLSTM,
+    "convnet2d": networks.ConvNet2d,
+    "dcnn": networks.DCNN,
+    "dresnet": networks.DResNet,
+    "fcn": networks.FCN,
+    "inception_time": networks.InceptionTime,
+    "lstm": networks.LSTM,
+    "lstm_2dcnn": networks.LSTM2dCNN,
+    "lstm_fcn": networks.LSTMFCN,
+    "resnet": networks.ResNet,
+    "xception_time": networks.XceptionTime,
+    "xcm": networks.XCM,
+}
+SIZES = ("n_channels", "n_timepoints", "n_classes")
+
+
+class TimeSeriesClassifier(NetClassifier):
+    """Class of a time series, told by one of twelve networks [1]_.
+
+    Series have one or more channels. They may be of unequal length where the network allows it:
+    what lies after the end of a series then changes nothing.
+
+    Parameters
+    ----------
+    network : {"bilstm", "convnet2d", "dcnn", "dresnet", "fcn", "inception_time", "lstm", \
+"lstm_2dcnn", "lstm_fcn", "resnet", "xception_time", "xcm"} or class, default="fcn"
+        Network, by name or as a class of torch modules from (n_cases, n_channels, n_timepoints) to
+        logits (n_cases, n_classes). Of ``n_channels``, ``n_timepoints`` and ``n_classes`` it is
+        given those that its constructor names. One whose ``forward`` takes ``lengths`` (n_cases,)
+        can be given series of unequal length.
+    network_params : dict, default=None
+        Further arguments of the network, such as ``{"n_filters": (64, 64, 64)}``; searched as
+        ``network__n_filters``.
+    n_networks : int, default=1
+        Networks trained, whose probabilities are averaged; InceptionTime [2]_ is
+        ``network="inception_time", n_networks=5``.
+    scale : {"standard", "case"} or None, default="standard"
+        "standard" gives each channel a mean of 0 and a standard deviation of 1 over the training
+        cases, "case" over each case, None leaves values as they are.
+    loss : {"cross_entropy", "mse", "class_cost", "class_balanced", "focal", "ghl"} or class, \
+default="cross_entropy"
+        Loss, by name or as a torch module; see :class:`GHLClassifier`.
+    loss_params : dict, default=None
+        Arguments of the loss, such as ``{"base": "mse"}``; searched as
+        ``loss_params__base``.
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each class; "balanced" weighs by inverse frequency.
+    lr : float or "auto", default=1e-3
+        Learning rate; "auto" takes it from a learning-rate range test.
+    max_epochs : int, default=100
+        Epochs at most.
+    batch_size : int, default=16
+        Cases per step, at most; batches are of near-equal size. Large sets train faster with 64.
+    optimizer : {"adam", "adamw", "sgd"} or class, default="adam"
+        Optimizer, by name or as a class of torch.
+    weight_decay : float, default=0.0
+        Weight decay of the optimizer.
+    validation_fraction : float or None, default=None
+        Share of cases held out, stratified by class; the best weights by validation loss are
+        restored.
+    early_stopping : bool, default=False
+        Stop after ``n_iter_no_change`` epochs without a better validation loss.
+    n_iter_no_change : int, default=20
+        Patience of early stopping, in epochs.
+    shuffle : bool, default=True
+        Shuffle the training cases in each epoch.
+    warm_start : bool, default=False
+        Continue from the last fit for ``max_epochs`` more epochs with the same hyperparameters.
+    amp : {"bf16", "fp16"} or None, default=None
+        Mixed precision. "bf16" halves the time of a step on a CPU that computes in it and
+        multiplies it on one that does not.
+    callbacks : list of skorch callbacks or (name, callback), default=None
+        Callbacks, cloned before use, such as :class:`~skprog.callbacks.AdaptiveCycle`.
+    net_params : dict, default=None
+        Further arguments of :class:`skorch.NeuralNet`, such as ``optimizer__betas``.
+    checkpoint : str, path-like or None, default=None
+        File written after each epoch, from which an interrupted fit on the same data resumes;
+        further networks append their number to its name (``.1``, ``.2``). Delete them to start
+        anew; raise ``max_epochs`` to train on.
+    device : str, default="auto"
+        Torch device; "auto" takes CUDA, then MPS, then the CPU.
+    verbose : int, default=0
+        1 shows a progress bar.
+    random_state : int, RandomState or None, default=None
+        Seeds weights, shuffling, dropout and splits.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Classes.
+    nets_ : list of skorch.NeuralNet
+        The trained nets.
+    net_ : skorch.NeuralNet
+        The first of them.
+    history_ : skorch.history.History
+        Losses of each epoch of the first net.
+    n_iter_ : int
+        Epochs trained.
+    best_epoch_ : int
+        Epoch whose weights are kept, counted from 1.
+    lr_range_ : LRRange
+        Learning-rate range test, with ``lr="auto"``.
+    shape_in_ : tuple of int
+        Shape of a case as passed to ``fit``; of series of unequal length that of the longest.
+    n_features_in_ : int
+        Its first size.
+    feature_names_in_ : ndarray of shape (n_timepoints,)
+        Names of the columns, when ``X`` was a DataFrame of named columns.
+
+    See Also
+    --------
+    skprog.callbacks.AdaptiveCycle : The paper's schedule of the learning rate.
+    skprog.sktime.SktimeClassifier : The adapter to sktime.
+
+    Notes
+    -----
+    ``X`` is (n_cases, n_channels, n_timepoints) or, of one channel, (n_cases, n_timepoints). Series
+    of unequal length are a list of (n_channels, n_timepoints) or (n_timepoints,), or an array in
+    which they end in NaN.
+
+    Networks that take series of unequal length: bilstm, convnet2d, dcnn, dresnet, fcn,
+    inception_time, lstm, resnet and xcm.
+
+    References
+    ----------
+    .. [1] S. Salimath, F. Bugiotti and S. Wlodarczyk, "Responsible AI: Training deep learning model
+       efficiently".
+    .. [2] H. Ismail Fawaz et al., "InceptionTime: Finding AlexNet for time series classification",
+       Data Mining and Knowledge Discovery 34, 2020.
+
+    Examples
+    --------
+    >>> from skprog.datasets import load_ucr
+    >>> from skprog.estimators import TimeSeriesClassifier
+    >>> data = load_ucr("ItalyPowerDemand")
+    >>> model = TimeSeriesClassifier("fcn", max_epochs=20, random_state=0)
+    >>> model.fit(data.X_train, data.y_train).score(data.X_test, data.y_test) > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        network="fcn",
+        *,
+        network_params=None,
+        n_networks=1,
+        scale="standard",
+        loss="cross_entropy",
+        loss_params=None,
+        class_weight=None,
+        lr=1e-3,
+        max_epochs=100,
+        batch_size=16,
+        optimizer="adam",
+        weight_decay=0.0,
+        validation_fraction=None,
+        early_stopping=False,
+        n_iter_no_change=20,
+        shuffle=True,
+        warm_start=False,
+        amp=None,
+        callbacks=None,
+        net_params=None,
+        checkpoint=None,
+        device="auto",
+        verbose=0,
+        random_state=None,
+    ):
+        self.network = network
+        self.network_params = network_params
+        self.n_networks = n_networks
+        self.scale = scale
+        self.loss = loss
+        self.loss_params = loss_params
+        self.class_weight = class_weight
+        self.lr = lr
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.weight_decay = weight_decay
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.shuffle = shuffle
+        self.warm_start = warm_start
+        self.amp = amp
+        self.callbacks = callbacks
+        self.net_params = net_params
+        self.checkpoint = checkpoint
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    @property
+    def takes_unequal_lengths(self):
+        """Whether the network takes series of unequal length."""
+        network = self._network_class()
+        return "lengths" in inspect.signature(network.forward).parameters
+
+    def _network_class(self):
+        is_class = inspect.isclass(self.network) and issubclass(self.network, torch.nn.Module)
+        if is_class:
+            return self.network
+        if isinstance(self.network, torch.nn.Module):
+            raise TypeError(
+                f"network is an instance of {type(self.network).__name__}; give the class, and its "
+                "arguments as network_params."
+            )
+        check_option("network", self.network, tuple(NETWORKS))
+        return NETWORKS[self.network]
+
+    def _check_params(self):
+        super()._check_params()
+        check_option("scale", self.scale, ("standard", "case", None))
+        if not isinstance(self.network_params, dict | None):
+            raise TypeError(f"network_params={self.network_params!r} must be a dict or None.")
+        network = self._network_class()
+        accepted = _parameters(network)
+        free = [name for name in accepted if name not in SIZES]
+        unknown = [name for name in self.network_params or {} if name not in free]
+        if unknown:
+            raise ValueError(
+                f"network_params has {unknown[0]!r}, which is not open to choice with "
+                f"network={self.network!r}; open are {', '.join(free) or 'none'}."
+            )
+        missing = [
+            name
+            for name in free
+            if accepted[name].default is inspect.Parameter.empty
+            and name not in (self.network_params or {})
+        ]
+        if missing:
+            raise ValueError(
+                f"network={network.__name__} needs {', '.join(missing)}; give network_params."
+            )
+
+    def _check_cases(self, X, *, reset):
+        X = joined(X)
+        any_length = not reset and self._any_length
+        if any_length and np.ndim(X) == 2:
+            X = as_series(np.asarray(X))
+        X = check_rows(self, X, reset=reset, finite=False, any_length=any_length)
+        if reset:
+            self._check_shape(X)
+            self._any_length = False
+        # The minimum is NaN where any value is.
+        if (reset or any_length) and np.isnan(X.min()):
+            X = as_series(X)
+            lengths = series_lengths(X)
+            if not self.takes_unequal_lengths:
+                raise ValueError(
+                    f"X has series of {lengths.min()} to {lengths.max()} timepoints, the rest NaN, "
+                    f"but network={self.network!r} takes series of one length; use another such "
+                    "as 'fcn', or bring them to one length."
+                )
+            if reset:
+                self._any_length = True
+                self.shape_in_ = X.shape[1:]
+                self.n_features_in_ = X.shape[1]
+                vars(self).pop("feature_names_in_", None)
+        else:
+            check_finite(X)
+        return X
+
+    def _check_shape(self, X):
+        check_series(X, self)
+
+    def _data(self, X, y):
+        X = as_series(X)
+        if not self._any_length:
+            return ArrayData(X, y)
+        X, lengths = without_padding(X)
+        return SeriesData(X, y, lengths)
+
+    def _logits(self, X):
+        data = self._data(X, None)
+        return [predict_rows(net, data.X, lengths=data.lengths) for net in self.nets_]
+
+    def _module(self):
+        n_channels, n_timepoints = (1, *self.shape_in_)[-2:]
+        sizes = dict(zip(SIZES, (n_channels, n_timepoints, len(self.classes_)), strict=True))
+        network = self._network_class()
+        named = {name: size for name, size in sizes.items() if name in _parameters(network)}
+        params = {**named, **(self.network_params or {})}
+        return ScaledSeries, {
+            "network": network,
+            "n_channels": n_channels,
+            "scale": self.scale,
+            "params": params,
+        }
+
+    def _prepare_module(self, module, data_train):
+        if self.scale == "standard":
+            mean, scale = data_train.moments(by_channel=True)
+            module.mean.copy_(torch.from_numpy(mean)[:, None])
+            module.scale.copy_(torch.from_numpy(scale)[:, None])
+
+
+def _parameters(network):
+    """Return the parameters of a network's constructor by name."""
+    parameters = inspect.signature(network).parameters
+    return {name: each for name, each in parameters.items() if each.kind not in VARIADIC}

@@ -1,0 +1,396 @@
+"""TimeSeriesClassifier: series of one and of several lengths, networks by name and by class."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from skorch.callbacks import Callback
+
+from skprog.callbacks import AdaptiveCycle
+from skprog.estimators import TimeSeriesClassifier
+from skprog.estimators._time_series import NETWORKS
+from skprog.networks import FCN, LSTM, ScaledSeries
+
+FCN_SMALL = {"n_filters": (8, 8, 8)}
+SMALL = {
+    "network_params": FCN_SMALL,
+    "max_epochs": 2,
+    "batch_size": 16,
+    "lr": 1e-2,
+    "random_state": 0,
+}
+UNEQUAL = (
+    "bilstm",
+    "convnet2d",
+    "dcnn",
+    "dresnet",
+    "fcn",
+    "inception_time",
+    "lstm",
+    "resnet",
+    "xcm",
+)
+EQUAL = ("lstm_2dcnn", "lstm_fcn", "xception_time")
+
+
+@pytest.fixture(scope="module")
+def tones():
+    """Two channels of noise, in one of which a tone of a frequency of its own for each class."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], 16)
+    X = 0.3 * rng.standard_normal((48, 2, 40))
+    X[:, 1] += np.sin(np.arange(40) * np.array([0.3, 0.8, 1.5])[y][:, np.newaxis])
+    return X.astype(np.float32), y
+
+
+@pytest.fixture(scope="module")
+def unequal(tones):
+    """The same, of 20 to 40 timepoints, as a list."""
+    lengths = np.random.default_rng(1).integers(20, 41, 48)
+    return [x[:, :n] for x, n in zip(tones[0], lengths, strict=True)], tones[1]
+
+
+@pytest.fixture(scope="module")
+def fitted(tones):
+    return TimeSeriesClassifier(**SMALL).fit(*tones)
+
+
+@pytest.fixture(scope="module")
+def fitted_unequal(unequal):
+    return TimeSeriesClassifier(**SMALL).fit(*unequal)
+
+
+def padded(series):
+    """Return series as one array in which they end in NaN."""
+    array = np.full((len(series), 2, 40), np.nan)
+    for row, each in zip(array, series, strict=True):
+        row[:, : each.shape[1]] = each
+    return array
+
+
+def test_tones_are_told(tones):
+    model = TimeSeriesClassifier(**SMALL | {"max_epochs": 30}).fit(*tones)
+    assert model.score(*tones) == 1
+
+
+def test_tones_of_unequal_length_are_told(unequal):
+    model = TimeSeriesClassifier(**SMALL | {"max_epochs": 30}).fit(*unequal)
+    assert model.score(*unequal) == 1
+
+
+def test_there_are_twelve_networks_that_take_what_the_docstring_says():
+    assert {*UNEQUAL, *EQUAL} == {*NETWORKS}
+    taken = {name for name in NETWORKS if TimeSeriesClassifier(name).takes_unequal_lengths}
+    assert taken == {*UNEQUAL}
+
+
+@pytest.mark.parametrize("network", sorted(NETWORKS))
+def test_every_network_trains_and_gives_probabilities(network, tones):
+    X, y = tones
+    model = TimeSeriesClassifier(network, max_epochs=1, random_state=0).fit(X[::4], y[::4])
+    P = model.predict_proba(X[:5])
+    assert P.shape == (5, 3)
+    np.testing.assert_allclose(P.sum(axis=1), 1, rtol=1e-9)
+
+
+@pytest.mark.parametrize("network", UNEQUAL)
+def test_a_series_is_told_alike_alone_and_among_longer_ones(network, unequal):
+    X, y = unequal
+    model = TimeSeriesClassifier(network, max_epochs=1, random_state=0).fit(X[::4], y[::4])
+    together = model.predict_proba(X[:6])
+    alone = np.concatenate([model.predict_proba([x]) for x in X[:6]])
+    np.testing.assert_allclose(alone, together, atol=1e-5)
+
+
+@pytest.mark.parametrize("network", EQUAL)
+def test_networks_of_one_length_refuse_several(network, unequal):
+    with pytest.raises(
+        ValueError, match=f"of 20 to 40 timepoints.*'{network}' takes series of one"
+    ):
+        TimeSeriesClassifier(network).fit(*unequal)
+
+
+def test_lists_and_arrays_that_end_in_nan_are_told_alike(unequal, fitted_unequal):
+    X, y = unequal
+    other = TimeSeriesClassifier(**SMALL).fit(padded(X), y)
+    assert other.shape_in_ == fitted_unequal.shape_in_ == (2, 40)
+    expected = fitted_unequal.predict_proba(X)
+    np.testing.assert_array_equal(other.predict_proba(padded(X)), expected)
+    objects = np.empty(len(X), dtype=object)
+    objects[:] = X
+    np.testing.assert_array_equal(other.predict_proba(objects), expected)
+
+
+def test_series_longer_than_those_fitted_are_told(unequal, fitted_unequal):
+    longer = np.concatenate([unequal[0][0]] * 3, axis=1)
+    assert fitted_unequal.predict([longer, unequal[0][1]]).shape == (2,)
+
+
+def test_a_fit_on_unequal_lengths_takes_equal_ones(tones, fitted_unequal):
+    assert fitted_unequal.predict(tones[0]).shape == (48,)
+
+
+def test_one_channel_of_unequal_length_may_be_one_dimensional(unequal):
+    X, y = unequal
+    model = TimeSeriesClassifier(**SMALL).fit([x[1] for x in X], y)
+    assert model.shape_in_ == (1, 40)
+    expected = model.predict_proba([x[1:] for x in X])
+    np.testing.assert_array_equal(model.predict_proba([x[1] for x in X]), expected)
+    np.testing.assert_array_equal(model.predict_proba(padded(X)[:, 1]), expected)
+
+
+def test_statistics_leave_the_padding_out(unequal, fitted_unequal):
+    values = np.concatenate(unequal[0], axis=1).astype(np.float64)
+    module = fitted_unequal.net_.module_
+    np.testing.assert_allclose(module.mean[:, 0], values.mean(axis=1), atol=1e-6)
+    np.testing.assert_allclose(module.scale[:, 0], values.std(axis=1), rtol=1e-6)
+
+
+def test_unequal_lengths_go_through_splits(unequal):
+    X, y = unequal
+    model = TimeSeriesClassifier(**SMALL, validation_fraction=0.25).fit(X, y)
+    assert "valid_loss" in model.history_[-1]
+    assert len(cross_val_score(model, padded(X), y, cv=2)) == 2
+
+
+def test_two_dimensions_are_one_channel(tones):
+    X, y = tones
+    model = TimeSeriesClassifier(**SMALL).fit(X[:, 1], y)
+    other = TimeSeriesClassifier(**SMALL).fit(X[:, 1:], y)
+    np.testing.assert_array_equal(model.predict_proba(X[:, 1]), other.predict_proba(X[:, 1:]))
+
+
+def test_channels_are_standardised_each_by_its_own(tones):
+    X, y = tones
+    far = X * np.array([[10.0], [0.01]], np.float32) + np.array([[-3.0], [200.0]], np.float32)
+    one = TimeSeriesClassifier(**SMALL).fit(X, y).predict_proba(X)
+    np.testing.assert_allclose(
+        TimeSeriesClassifier(**SMALL).fit(far, y).predict_proba(far), one, atol=0.02
+    )
+
+
+def test_scale_by_case_forgets_level_and_spread_of_each_case(tones):
+    X, y = tones
+    gain = np.random.default_rng(0).uniform(0.5, 2, (48, 2, 1)).astype(np.float32)
+    model = TimeSeriesClassifier(**SMALL, scale="case").fit(X, y)
+    np.testing.assert_allclose(model.predict_proba(gain * X + 3), model.predict_proba(X), atol=1e-4)
+    with pytest.raises(ValueError, match="scale='cases' is not one of"):
+        TimeSeriesClassifier(scale="cases").fit(X, y)
+
+
+def test_scale_by_case_leaves_the_padding_out():
+    class Identity(torch.nn.Module):
+        def forward(self, X, lengths=None):
+            return X
+
+    X = torch.tensor([[[1.0, 3.0, 99.0]], [[0.0, 0.0, 3.0]]])
+    module = ScaledSeries(Identity, 1, scale="case")
+    expected = torch.tensor([[[-1.0, 1.0, 0.0]], [[-0.5, -0.5, 1.0]]]) * torch.tensor(
+        [[[1.0]], [[2**0.5]]]
+    )
+    torch.testing.assert_close(module(X, lengths=torch.tensor([2, 3])), expected)
+    torch.testing.assert_close(module(X[1:]), expected[1:])
+
+
+def test_a_class_of_ones_own_is_given_its_sizes(tones):
+    class Flat(torch.nn.Sequential):
+        def __init__(self, n_classes, n_timepoints, n_channels, slope=0.0):
+            n_inputs = n_channels * n_timepoints
+            super().__init__(torch.nn.Flatten(), torch.nn.Linear(n_inputs, n_classes))
+            self.slope = slope
+
+    model = TimeSeriesClassifier(Flat, network_params={"slope": 0.5}, max_epochs=1).fit(*tones)
+    assert model.net_.module_.network.slope == 0.5
+    assert model.net_.module_.network[1].in_features == 80
+    assert not model.takes_unequal_lengths
+
+
+def test_search_over_networks_and_their_parameters(tones):
+    grid = [
+        {"network": ["fcn"], "network__n_filters": [(4, 4, 4), (8, 8, 8)]},
+        {"network": ["lstm"], "network__lstm_units": [4]},
+    ]
+    search = GridSearchCV(
+        TimeSeriesClassifier(max_epochs=1, random_state=0), grid, cv=2, error_score="raise"
+    ).fit(*tones)
+    assert len(search.cv_results_["params"]) == 3
+
+
+def test_network_parameters_are_listed_and_set():
+    model = TimeSeriesClassifier(network_params={"n_filters": (4, 4, 4)})
+    assert model.get_params()["network__n_filters"] == (4, 4, 4)
+    model.set_params(network__kernel_sizes=(3, 3, 3))
+    assert model.network_params == {"n_filters": (4, 4, 4), "kernel_sizes": (3, 3, 3)}
+    assert clone(model).get_params()["network__kernel_sizes"] == (3, 3, 3)
+
+
+def test_pipeline_and_halving_search(tones):
+    X, y = tones
+    pipe = make_pipeline(FunctionTransformer(np.negative), TimeSeriesClassifier(**SMALL))
+    search = HalvingRandomSearchCV(
+        pipe,
+        {"timeseriesclassifier__lr": [1e-3, 3e-3, 1e-2, 3e-2]},
+        resource="timeseriesclassifier__max_epochs",
+        max_resources=4,
+        min_resources=1,
+        factor=2,
+        cv=2,
+        random_state=0,
+        error_score="raise",
+    )
+    assert search.fit(X, y).n_resources_[-1] > 1
+
+
+def test_several_networks_average(tones, fitted):
+    X, y = tones
+    model = TimeSeriesClassifier(**SMALL, n_networks=3).fit(X, y)
+    assert len(model.nets_) == 3
+    singles = [model._logits(X)[i] for i in range(3)]
+    softmax = [np.exp(z) / np.exp(z).sum(axis=1, keepdims=True) for z in singles]
+    np.testing.assert_allclose(model.predict_proba(X), np.mean(softmax, axis=0))
+    assert not np.allclose(singles[0], singles[1])
+
+
+def test_equal_seeds_agree_bit_for_bit(tones, fitted):
+    again = TimeSeriesClassifier(**SMALL).fit(*tones)
+    np.testing.assert_array_equal(again.predict_proba(tones[0]), fitted.predict_proba(tones[0]))
+
+
+@pytest.mark.parametrize("which", ["fitted", "fitted_unequal"])
+def test_pickle_predicts_alike(which, request, unequal, tones):
+    model = request.getfixturevalue(which)
+    X = tones[0] if which == "fitted" else unequal[0]
+    copied = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(copied.predict_proba(X), model.predict_proba(X))
+
+
+def test_refit_on_another_number_of_channels(tones):
+    X, y = tones
+    model = TimeSeriesClassifier(**SMALL).fit(X, y)
+    assert model.fit(X[:, :1], y).predict(X[:, :1]).shape == (48,)
+
+
+def test_refit_on_series_of_one_length_forgets_the_several(tones, unequal):
+    model = TimeSeriesClassifier(**SMALL).fit(*unequal)
+    model.fit(*tones)
+    with pytest.raises(ValueError, match="contains NaN"):
+        model.predict(padded(unequal[0]))
+
+
+def test_partial_fit_trains_on_series_of_other_lengths(unequal):
+    X, y = unequal
+    model = TimeSeriesClassifier(**SMALL).partial_fit(X[::2], y[::2])
+    assert model.partial_fit(X[1::2], y[1::2]).n_iter_ == 2
+
+
+class Interrupted(Exception):
+    pass
+
+
+class InterruptOnce(Callback):
+    """Fail in the middle of the third epoch, the first time."""
+
+    armed = True
+
+    def on_batch_end(self, net, training, **kwargs):
+        if InterruptOnce.armed and len(net.history) == 3:
+            InterruptOnce.armed = False
+            raise Interrupted
+
+
+def test_interrupted_fit_on_unequal_lengths_resumes_bit_for_bit(unequal, tmp_path):
+    X, y = unequal
+    cycle = ("cycle", AdaptiveCycle(monitor="train_loss", patience=0))
+    params = SMALL | {"max_epochs": 4, "callbacks": [cycle, ("interrupt", InterruptOnce())]}
+    model = TimeSeriesClassifier(**params, checkpoint=tmp_path / "fit.ckpt")
+    with pytest.raises(Interrupted):
+        model.fit(X, y)
+    whole = TimeSeriesClassifier(**params).fit(X, y)
+    model.fit(X, y)
+    assert model.history_[:, "batches", :, "lr"] == whole.history_[:, "batches", :, "lr"]
+    np.testing.assert_array_equal(model.predict_proba(X), whole.predict_proba(X))
+
+
+def test_lr_auto_takes_the_rate_of_the_range_test(tones):
+    model = TimeSeriesClassifier(**SMALL | {"lr": "auto", "max_epochs": 1}).fit(*tones)
+    assert model.net_.optimizer_.param_groups[0]["lr"] == model.lr_range_.lr_max_
+    assert 1e-6 < model.lr_range_.lr_max_ < 1
+
+
+def test_float16_is_read_as_it_is(tones, fitted):
+    X, y = tones
+    model = TimeSeriesClassifier(**SMALL).fit(X.astype(np.float16), y)
+    np.testing.assert_allclose(model.predict_proba(X), fitted.predict_proba(X), atol=0.05)
+
+
+def test_swapped_axes_warn(tones):
+    X, y = tones
+    with pytest.warns(UserWarning, match=r"more channels \(40\) than timepoints \(2\)"):
+        TimeSeriesClassifier(**SMALL).fit(X.swapaxes(1, 2), y)
+
+
+def hole(X):
+    X = padded(X)
+    X[3, 0, 5] = np.nan
+    return X
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (hole, r"contains NaN \(first in row 3\)"),
+        (lambda X: [*X[:-1], X[-1][:1]], r"X\[47\] has 1 channels but X\[0\] has 2"),
+        (lambda X: [*X[:-1], X[-1][0, 0]], r"X\[47\] has shape \(\)"),
+        (
+            lambda X: [*X[:-1], np.array([["a"] * 9] * 2)],
+            r"X\[47\] has shape \(2, 9\) and dtype <U1",
+        ),
+        (lambda X: [*X[:-1], np.empty((2, 0))], r"contains NaN \(first in row 47\)"),
+        (lambda X: [*X[:-1], np.full((2, 9), np.inf)], r"contains infinity.*first in row 47"),
+        (lambda X: padded(X)[:, np.newaxis], "X has 4 dimensions"),
+        (lambda X: X[:-1], "y has 48 labels but X has 47 cases"),
+        (lambda X: [], "X has 0 cases; at least 1 is required"),
+    ],
+)
+def test_bad_series_are_refused(unequal, make, message):
+    X, y = unequal
+    with pytest.raises(ValueError, match=message):
+        TimeSeriesClassifier(**SMALL).fit(make(X), y)
+
+
+def test_other_channels_than_fitted_are_refused(unequal, fitted_unequal, tones, fitted):
+    with pytest.raises(ValueError, match="expecting 2 features"):
+        fitted_unequal.predict([x[:1] for x in unequal[0]])
+    with pytest.raises(ValueError, match=r"rows of shape \(2, 39\)"):
+        fitted.predict(tones[0][:, :, :-1])
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        ({"network": "FCN"}, ValueError, "network='FCN' is not one of"),
+        ({"network": FCN(1, 2)}, TypeError, "network is an instance of FCN; give the class"),
+        ({"network": 3}, ValueError, "network=3 is not one of"),
+        ({"network_params": [1]}, TypeError, "must be a dict or None"),
+        ({"network_params": {"n_filter": 3}}, ValueError, "'n_filter'.*open are n_filters"),
+        ({"network_params": {"n_classes": 3}}, ValueError, "'n_classes'.*not open to choice"),
+        ({"network": torch.nn.Linear}, ValueError, "Linear needs in_features, out_features"),
+        ({"n_networks": 0}, ValueError, "n_networks=0 must be at least 1"),
+    ],
+)
+def test_bad_parameters_are_refused(tones, params, error, message):
+    with pytest.raises(error, match=message):
+        TimeSeriesClassifier(**{**SMALL, "network_params": None, **params}).fit(*tones)
+
+
+def test_network_class_and_name_are_the_same(tones):
+    X, y = tones
+    one = TimeSeriesClassifier("lstm", max_epochs=1, random_state=0).fit(X, y)
+    other = TimeSeriesClassifier(LSTM, max_epochs=1, random_state=0).fit(X, y)
+    np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
