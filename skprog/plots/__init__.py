@@ -4,6 +4,9 @@ from ._class_threshold import ClassThresholdDisplay
 from ._defect_map import DefectMapDisplay
 from ._feature_map import FeatureMapDisplay
 from ._gradient_similarity import GradientSimilarityDisplay
+from ._loss_curve import LossCurveDisplay
+from ._lr_finder import LRFinderDisplay
+from ._lr_schedule import LRScheduleDisplay
 from ._predicted_vs_true import PredictedVsTrueDisplay
 from ._relative_change import RelativeChangeDisplay
 from ._rul import RULDisplay
@@ -15,6 +18,9 @@ __all__ = [
     "DefectMapDisplay",
     "FeatureMapDisplay",
     "GradientSimilarityDisplay",
+    "LRFinderDisplay",
+    "LRScheduleDisplay",
+    "LossCurveDisplay",
     "PredictedVsTrueDisplay",
     "RULDisplay",
     "RULIndexDisplay",
