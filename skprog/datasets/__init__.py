@@ -9,6 +9,7 @@ from ._nanofibers import make_nanofibers
 from ._paper_split import paper_split
 from ._run_to_failure import make_run_to_failure
 from ._sem import load_sem
+from ._ucr import load_ucr
 
 __all__ = [
     "compact_femto",
@@ -16,6 +17,7 @@ __all__ = [
     "load_cwru",
     "load_femto",
     "load_sem",
+    "load_ucr",
     "make_bearing_faults",
     "make_nanofibers",
     "make_run_to_failure",
