@@ -1,0 +1,167 @@
+"""
+Twelve networks beside published accuracies
+===========================================
+
+Every network is trained with AdaptiveCycle on the original training cases of each data set, none
+held out, and scored once on the original test cases, beside published values and 1-nearest
+neighbour. Batches are those of FCN's authors, a tenth of the cases and at most 16, but 64 where
+there are thousands. Runs are kept in a table in --output, so that an interrupted run goes on where
+it stopped.
+"""
+
+import argparse
+from pathlib import Path
+from time import perf_counter
+
+import joblib
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.metrics import f1_score
+from sklearn.neighbors import KNeighborsClassifier
+from tqdm import tqdm
+
+from skprog.callbacks import AdaptiveCycle
+from skprog.datasets import load_ucr
+from skprog.estimators import TimeSeriesClassifier
+
+# Per set: FCN, ResNet, InceptionTime of five networks; the lower where there are two sources
+# (tsml-eval, Disjoint-CNN, LITE, dl-4-tsc and InceptionTime repositories, original split).
+PUBLISHED = {
+    "ArrowHead": (0.843, 0.838, 0.863),
+    "GunPoint": (1.000, 0.991, 1.000),
+    "ItalyPowerDemand": (0.963, 0.962, 0.966),
+    "OSULeaf": (0.979, 0.980, 0.922),
+    "BasicMotions": (None, 1.000, 1.000),
+    "ECG5000": (0.9400, 0.9331, 0.9409),
+    "PenDigits": (0.986, 0.977, 0.980),
+    "RacketSports": (0.822, 0.822, 0.822),
+}
+MAIN = ("fcn", "resnet", "inception_time")
+OTHERS = (
+    "lstm",
+    "bilstm",
+    "convnet2d",
+    "xception_time",
+    "dcnn",
+    "dresnet",
+    "xcm",
+    "lstm_fcn",
+    "lstm_2dcnn",
+)
+SEEDS = dict.fromkeys(PUBLISHED, 3) | {"OSULeaf": 1, "ECG5000": 1, "PenDigits": 1}
+SETS_OF_OTHERS = ("ArrowHead", "GunPoint", "ItalyPowerDemand", "BasicMotions", "RacketSports")
+KEY = ["data set", "network", "networks", "seed"]
+
+
+def cells():
+    """Return (data set, network, n_networks, seed) of every run, those compared first."""
+    runs = [
+        (name, network, 1, seed)
+        for name, n_seeds in SEEDS.items()
+        for network in MAIN
+        for seed in range(n_seeds)
+    ]
+    ensembles = [
+        (name, "inception_time", 5, seed) for name, n in SEEDS.items() for seed in range(n)
+    ]
+    others = [
+        (name, network, 1, seed)
+        for name in SETS_OF_OTHERS
+        for network in OTHERS
+        for seed in range(SEEDS[name])
+    ]
+    long = ("OSULeaf", "ECG5000", "PenDigits")
+    return sorted(
+        runs + ensembles + others, key=lambda cell: (cell[1] not in MAIN, cell[0] in long, cell[3])
+    )
+
+
+def run(cell, data_home, max_epochs):
+    """Train one cell and return its row."""
+    name, network, n_networks, seed = cell
+    torch.set_num_threads(1)
+    data = load_ucr(name, data_home)
+    model = TimeSeriesClassifier(
+        network,
+        n_networks=n_networks,
+        batch_size=min(len(data.y_train) // 10, 16 if len(data.y_train) < 1000 else 64),
+        max_epochs=max_epochs,
+        callbacks=[("schedule", AdaptiveCycle(1e-2, monitor="train_loss"))],
+        random_state=seed,
+    )
+    start = perf_counter()
+    model.fit(data.X_train, data.y_train)
+    fit_time = perf_counter() - start
+    y_pred = model.predict(data.X_test)
+    parameters = sum(p.numel() for p in model.net_.module_.parameters())
+    return {
+        **dict(zip(KEY, cell, strict=True)),
+        "epochs": max_epochs,
+        "accuracy": np.mean(y_pred == data.y_test),
+        "macro F1": f1_score(data.y_test, y_pred, average="macro"),
+        "parameters": parameters,
+        "fit time (s)": round(fit_time, 1),
+    }
+
+
+def summarise(runs, data_home):
+    """Return a row for each network and data set, with the bound that the published value sets."""
+    rows = []
+    for (network, n_networks, name), group in runs.groupby(["network", "networks", "data set"]):
+        data = load_ucr(name, data_home)
+        n_test, accuracy = len(data.y_test), group["accuracy"].mean()
+        row = {"network": network, "networks": n_networks, "data set": name}
+        row |= {"seeds": len(group), "accuracy": f"{accuracy:.3f}"}
+        if len(group) > 1:
+            row["range"] = f"{group['accuracy'].min():.3f} to {group['accuracy'].max():.3f}"
+        is_compared = network in MAIN and (network != "inception_time" or n_networks == 5)
+        published = PUBLISHED[name][MAIN.index(network)] if is_compared else None
+        if published is not None:
+            margin = max(0.02, 2 * np.sqrt(published * (1 - published) / n_test))
+            row |= {
+                "published": f"{published:.3f}",
+                "bound": f"{published - margin:.3f}",
+                "holds": "yes" if accuracy >= published - margin else "no",
+            }
+        nearest = KNeighborsClassifier(1).fit(
+            data.X_train.reshape(len(data.y_train), -1), data.y_train
+        )
+        row["1-NN"] = f"{nearest.score(data.X_test.reshape(n_test, -1), data.y_test):.3f}"
+        row["macro F1"] = f"{group['macro F1'].mean():.3f}"
+        row["parameters"] = int(group["parameters"].iloc[0]) * n_networks
+        row["fit time (s)"] = f"{group['fit time (s)'].mean():.0f}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
+    parser.add_argument("data", type=Path, nargs="?", help="folder of ECG5000, PenDigits, ...")
+    parser.add_argument("--epochs", type=int, default=150)
+    parser.add_argument("--jobs", type=int, default=2, help="fits at a time, one thread each")
+    parser.add_argument("--output", type=Path, default=Path("demo-output/tsc"))
+    parser.add_argument("--quick", action="store_true", help="2 epochs on two sets of sktime's")
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    path = arguments.output / "tsc_networks_runs.csv"
+    todo, epochs = cells(), arguments.epochs
+    if arguments.quick:
+        todo = [c for c in todo if c[0] in ("ItalyPowerDemand", "BasicMotions") and c[3] == 0]
+        epochs = 2
+    done = pd.read_csv(path).to_dict("records") if path.exists() else []
+    known = {tuple(row[name] for name in KEY) for row in done}
+    todo = [cell for cell in todo if cell not in known]
+    parallel = joblib.Parallel(n_jobs=arguments.jobs, return_as="generator_unordered")
+    rows = parallel(joblib.delayed(run)(cell, arguments.data, epochs) for cell in todo)
+    for row in tqdm(rows, total=len(todo), unit="fit"):
+        done.append(row)
+        pd.DataFrame(done).sort_values(KEY).to_csv(path, index=False)
+    if done:
+        table = summarise(pd.DataFrame(done), arguments.data)
+        table.to_csv(arguments.output / "tsc_networks.csv", index=False)
+        print(table.to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
