@@ -5,6 +5,7 @@ as 2-d ones over one row, which with the channels last in memory train faster. A
 (n_cases, 1, 1, n_timepoints) is true up to the end of each series; None stands for equal lengths.
 """
 
+from contextlib import nullcontext
 from numbers import Integral
 
 import numpy as np
@@ -53,6 +54,7 @@ class TimeConv(nn.Conv2d):
     def _is_faster_as_product(self, X):
         return (
             self.training
+            and self.groups == 1
             and X.device.type == "cpu"
             and X.dtype == torch.float32
             and min(self.weight.shape[:2]) >= N_WIDE
@@ -243,7 +245,8 @@ class FinalState(nn.LSTM):
             X = nn.utils.rnn.pack_padded_sequence(
                 X, lengths.cpu(), batch_first=True, enforce_sorted=False
             )
-        _, (states, _) = super().forward(X)
+        with lstm_autocast(self.weight_ih_l0.device):
+            _, (states, _) = super().forward(X)
         n_directions = 1 + self.bidirectional
         return states[-n_directions:].transpose(0, 1).flatten(1)
 
@@ -251,10 +254,20 @@ class FinalState(nn.LSTM):
 def mean_over_time(X, mask=None):
     """Average a map that is 0 beyond the mask to (n_cases, n_filters)."""
     n_rows, n_timepoints = X.shape[2:]
-    # A product rather than a mean, whose gradient would not have the channels last in memory.
-    ones = X.new_ones(1, n_rows * n_timepoints)
-    sums = (ones @ X.permute(0, 2, 3, 1).flatten(1, 2))[:, 0]
-    return sums / (n_rows * n_timepoints if mask is None else n_rows * mask.sum(dim=3)[:, 0])
+    n = n_rows * n_timepoints
+    # A product rather than a mean, whose gradient would not have the channels last in memory; of
+    # shares, as sums overflow in float16.
+    means = (X.new_full((1, n), 1 / n) @ X.permute(0, 2, 3, 1).flatten(1, 2))[:, 0]
+    return means if mask is None else means * (n_timepoints / mask.sum(dim=3)[:, 0])
+
+
+def lstm_autocast(device):
+    """Return a context without autocast where it would ask for an LSTM that torch does not have.
+
+    It has none in bfloat16 for processors that do not compute in that type.
+    """
+    is_missing = device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.autocast("cpu", enabled=False) if is_missing else nullcontext()
 
 
 def blank(X, mask, value=0.0):

@@ -45,7 +45,7 @@ class ConvNet2d(nn.Module):
     .. [1] Z. Wang, W. Yan and T. Oates, "Time series classification from scratch with deep
        neural networks: a strong baseline", IJCNN 2017.
     .. [2] S. Salimath, F. Bugiotti and S. Wlodarczyk, "Responsible AI: Training deep learning
-       model efficiently", 2024.
+       model efficiently".
 
     Examples
     --------
@@ -90,7 +90,7 @@ class ConvNet2d(nn.Module):
         )
         if self.n_timepoints is None:
             return self.head(mean_over_time(self.blocks(as_image(X), mask), mask))
-        if mask is not None:
+        if mask is not None and not mask.all():
             raise ValueError(
                 "head='flatten_time' needs series of equal length; use head='average' for others."
             )

@@ -46,7 +46,7 @@ class LSTM2dCNN(nn.Module):
     References
     ----------
     .. [1] S. Salimath, F. Bugiotti and S. Wlodarczyk, "Responsible AI: Training deep learning
-       model efficiently", 2024.
+       model efficiently".
 
     Examples
     --------

@@ -48,12 +48,15 @@ class ScaledSeries(nn.Module):
 
 def _standardised(X, lengths=None):
     """Return series with a mean of 0 and a standard deviation of 1, constant ones as 0."""
+    # The mean of equal values, rounded, need not be their value; that of zeros is.
+    X = X - X[:, :, :1]
     if lengths is None:
         deviations = X - X.mean(dim=2, keepdim=True)
         scale = deviations.square().mean(dim=2, keepdim=True).sqrt()
     else:
-        inside = torch.arange(X.shape[2], device=X.device) < lengths[:, None, None]
-        n = lengths[:, None, None]
-        deviations = (X - (X * inside).sum(dim=2, keepdim=True) / n) * inside
+        n = lengths.to(X.device)[:, None, None]
+        inside = torch.arange(X.shape[2], device=X.device) < n
+        X = X.masked_fill(~inside, 0.0)
+        deviations = (X - X.sum(dim=2, keepdim=True) / n) * inside
         scale = (deviations.square().sum(dim=2, keepdim=True) / n).sqrt()
-    return deviations / torch.where(scale > 1e-6, scale, 1.0)
+    return deviations / torch.where(scale > 0, scale, 1.0)

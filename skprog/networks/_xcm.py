@@ -29,7 +29,7 @@ class XCM(nn.Module):
     ------
     ValueError
         If a size is too small or ``window_size`` is out of range; in ``forward`` if series have
-        another shape or ``lengths`` do not fit them.
+        another number of channels or ``lengths`` do not fit them.
     TypeError
         If a parameter has the wrong type.
 
@@ -54,7 +54,7 @@ class XCM(nn.Module):
         n_classes = check_integer("n_classes", n_classes, minimum=2)
         n_filters = check_integer("n_filters", n_filters)
         check_number("window_size", window_size, above=0, maximum=1)
-        kernel_size = max(1, int(window_size * n_timepoints))
+        kernel_size = max(1, int(window_size * n_timepoints + 1e-9))
         self.by_channel = _Narrowed(1, n_filters, kernel_size)
         self.by_time = _Narrowed(self.n_channels, n_filters, kernel_size)
         joined = ConvBlock(self.n_channels + 1, n_filters, kernel_size)
