@@ -205,7 +205,10 @@ def main():
             for (name, seed), row in zip(keys, outputs, strict=True)
         ]
     )
-    rows = [{"method": name, **row} for name, row in references(train, test).items()]
+    rows = [
+        {"method": name, **{measure: f"{value:.3f}" for measure, value in row.items()}}
+        for name, row in references(train, test).items()
+    ]
     for name, group in runs.groupby("method", sort=False):
         row = {"method": name}
         for measure in group.columns.drop(["method", "seed"]):

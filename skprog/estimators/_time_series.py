@@ -138,7 +138,7 @@ default="cross_entropy"
     ----------
     .. [1] S. Salimath, F. Bugiotti and S. Wlodarczyk, "Responsible AI: Training deep learning model
        efficiently".
-    .. [2] H. Ismail Fawaz et al., "InceptionTime: Finding AlexNet for time series classification",
+    .. [2] H. Ismail Fawaz et al., "InceptionTime: finding AlexNet for time series classification",
        Data Mining and Knowledge Discovery 34, 2020.
 
     Examples
