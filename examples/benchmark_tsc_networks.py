@@ -4,8 +4,9 @@ Twelve networks beside published accuracies
 
 Every network is trained with AdaptiveCycle on the original training cases of each data set, none
 held out, and scored once on the original test cases, beside published values and 1-nearest
-neighbour. Runs are kept in a table in --output, so that an interrupted run goes on where it
-stopped.
+neighbour. The highest rate of 1e-3, rather than 1e-2, has the lower log loss in cross-validation on
+the training cases of ArrowHead, GunPoint and RacketSports. Runs are kept in a table in --output, so
+that an interrupted run goes on where it stopped.
 """
 
 import argparse
@@ -84,7 +85,7 @@ def run(cell, data_home, max_epochs):
         n_networks=n_networks,
         batch_size=16 if len(data.y_train) < 1000 else 64,
         max_epochs=max_epochs,
-        callbacks=[("schedule", AdaptiveCycle(1e-2, monitor="train_loss", count_from="peak"))],
+        callbacks=[("schedule", AdaptiveCycle(1e-3, monitor="train_loss", count_from="peak"))],
         random_state=seed,
     )
     start = perf_counter()
@@ -103,19 +104,23 @@ def run(cell, data_home, max_epochs):
     }
 
 
-def summarise(runs, data_home):
-    """Return a row for each network and data set, with the bound that the published value sets."""
+def compare(runs, data_home):
+    """Return a row for each compared network and data set, with the bound it has to reach."""
     rows = []
-    for (network, n_networks, name), group in runs.groupby(["network", "networks", "data set"]):
-        data = load_ucr(name, data_home)
-        n_test, accuracy = len(data.y_test), group["accuracy"].mean()
-        row = {"network": network, "networks": n_networks, "data set": name}
-        row |= {"seeds": len(group), "accuracy": f"{accuracy:.3f}"}
-        if len(group) > 1:
-            row["range"] = f"{group['accuracy'].min():.3f} to {group['accuracy'].max():.3f}"
-        published = None
-        if MAIN.get(network) == n_networks:
-            published = PUBLISHED[name][list(MAIN).index(network)]
+    for (network, name), group in runs.groupby(["network", "data set"]):
+        group = group[group["networks"] == MAIN.get(network)]
+        if not len(group):
+            continue
+        n_test = len(load_ucr(name, data_home).y_test)
+        published = PUBLISHED[name][list(MAIN).index(network)]
+        accuracy = group["accuracy"].mean()
+        row = {
+            "network": network if MAIN[network] == 1 else f"{network} x {MAIN[network]}",
+            "data set": name,
+            "seeds": len(group),
+            "accuracy": f"{accuracy:.3f}",
+            "range": f"{group['accuracy'].min():.3f} to {group['accuracy'].max():.3f}",
+        }
         if published is not None:
             margin = max(0.02, 2 * np.sqrt(published * (1 - published) / n_test))
             row |= {
@@ -123,15 +128,29 @@ def summarise(runs, data_home):
                 "bound": f"{published - margin:.3f}",
                 "holds": "yes" if accuracy >= published - margin else "no",
             }
-        nearest = KNeighborsClassifier(1).fit(
-            data.X_train.reshape(len(data.y_train), -1), data.y_train
-        )
-        row["1-NN"] = f"{nearest.score(data.X_test.reshape(n_test, -1), data.y_test):.3f}"
         row["macro F1"] = f"{group['macro F1'].mean():.3f}"
-        row["parameters"] = int(group["parameters"].iloc[0]) * n_networks
+        row["training loss"] = f"{group['train loss'].mean():.1e}"
         row["fit time (s)"] = f"{group['fit time (s)'].mean():.0f}"
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def tabulate(runs, data_home):
+    """Return the mean accuracy of every network on every data set, and of 1-nearest neighbour."""
+    names = runs["network"] + np.where(runs["networks"] > 1, " x 5", "")
+    by_network = runs.assign(network=names).groupby(["network", "data set"])["accuracy"]
+    table = by_network.mean().unstack().round(3)
+    nearest = {}
+    for name in table:
+        data = load_ucr(name, data_home)
+        X_train, X_test = (X.reshape(len(X), -1) for X in (data.X_train, data.X_test))
+        model = KNeighborsClassifier(1).fit(X_train, data.y_train)
+        nearest[name] = round(model.score(X_test, data.y_test), 3)
+    table.loc["1-nearest neighbour"] = nearest
+    parameters = runs.assign(network=names)[runs["data set"] == "ArrowHead"]
+    first = parameters.groupby("network")["parameters"].first()
+    table["parameters on ArrowHead"] = first.reindex(table.index).astype("Int64")
+    return table.reset_index()
 
 
 def main():
@@ -159,9 +178,11 @@ def main():
         done.append(row)
         pd.DataFrame(done).sort_values(KEY).to_csv(path, index=False)
     if done:
-        table = summarise(pd.DataFrame(done), arguments.data)
-        table.to_csv(arguments.output / "tsc_networks.csv", index=False)
-        print(table.to_string(index=False))
+        runs = pd.DataFrame(done)
+        for name, make in (("compared", compare), ("all", tabulate)):
+            table = make(runs, arguments.data)
+            table.to_csv(arguments.output / f"tsc_networks_{name}.csv", index=False)
+            print(f"\n{table.to_string(index=False)}")
 
 
 if __name__ == "__main__":
