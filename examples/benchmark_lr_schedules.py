@@ -36,16 +36,24 @@ NETWORKS = ("fcn", "resnet", "inception_time", "lstm", "lstm_fcn", "lstm_2dcnn")
 OTHERS = ("bilstm", "convnet2d", "xception_time", "dcnn", "dresnet", "xcm")
 SETS = ("ArrowHead", "GunPoint", "ItalyPowerDemand", "BasicMotions", "RacketSports", "ECG5000")
 SETS_OF_OTHERS = SETS[:4]
-KEY = ["data set", "network", "scenario", "seed"]
+MEASURES = [
+    "accuracy",
+    "macro_f1",
+    "weighted_f1",
+    "epochs to 99 %",
+    "seconds to 99 %",
+    "gap of losses",
+    "fit time (s)",
+]
+KEY = ["data set", "network", "scenario", "seed", "epochs"]
 
 
 class StaticAtMinimum(Callback):
     """Train at the learning rate of the lowest loss of the range test, as the paper does."""
 
     def on_train_begin(self, net, **kwargs):
-        lrs, losses = next(iter(net.lr_range_.curves_.values()))
         for group in net.optimizer_.param_groups:
-            group["lr"] = float(lrs[np.nanargmin(losses)])
+            group["lr"] = net.lr_range_.lr_lowest_loss_
 
 
 class RecordMeasures(Callback):
@@ -66,7 +74,6 @@ class RecordMeasures(Callback):
             "seconds to 99 %": seconds[first],
             "gap of losses": loss[-1] - net.history[-1, "train_loss"],
             "parameters": sum(p.numel() for p in net.module_.parameters()),
-            "epochs": len(loss),
         }
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(f"{json.dumps(measures)}\n")
@@ -98,7 +105,7 @@ def weighted_f1(y_true, y_pred):
     return f1_score(y_true, y_pred, average="weighted", zero_division=0)
 
 
-def run_unit(name, network, seed, keys, data_home, max_epochs, work):
+def run_unit(name, network, seed, max_epochs, keys, data_home, work):
     """Benchmark the scenarios of one network, data set and seed; return their rows."""
     torch.set_num_threads(1)
     data = load_ucr(name, data_home)
@@ -106,7 +113,8 @@ def run_unit(name, network, seed, keys, data_home, max_epochs, work):
     y = np.concatenate([data.y_train, data.y_test])
     # -1 marks what is never tested on: the original training cases.
     split = PredefinedSplit(np.repeat([-1, 0], [len(data.y_train), len(data.y_test)]))
-    measures = work / f"{name}-{network}-{seed}.jsonl"
+    stem = f"{name}-{network}-{seed}-{max_epochs}"
+    measures = work / f"{stem}.jsonl"
     benchmark = ClassificationBenchmark()
     scorers = [accuracy, macro_f1, weighted_f1]
     benchmark.add_task((X, y), split, scorers, task_id=name, error_score="raise")
@@ -122,48 +130,78 @@ def run_unit(name, network, seed, keys, data_home, max_epochs, work):
             validation_fraction=0.2,
             random_state=seed,
         )
-        benchmark.add_estimator(SktimeClassifier(model), estimator_id="|".join(map(str, key[1:])))
-    # As JSON: what sktime reads back from its CSV files lacks the scores.
+        benchmark.add_estimator(SktimeClassifier(model), estimator_id=key[2])
     with warnings.catch_warnings():
         # sktime takes the standard deviation over the one split.
         warnings.simplefilter("ignore", RuntimeWarning)
-        results = benchmark.run(str(work / f"{name}-{network}-{seed}.json"))
-    if benchmark.failed_experiments:
-        raise RuntimeError(f"{name}, {network}, {seed}: {benchmark.failed_experiments}")
-    known = pd.read_json(measures, lines=True).drop_duplicates(KEY, keep="last").set_index(KEY)
-    results = results.set_index("model_id")
+        # As JSON: what sktime reads back from its CSV files lacks the scores.
+        results = benchmark.run(str(work / f"{stem}.json"))
+    # sktime leaves out what fails.
+    results = results.set_index("model_id") if len(results) else results
+    known = []
+    if measures.exists():
+        known = [json.loads(line) for line in measures.read_text().splitlines()]
+    known = {tuple(row[name] for name in KEY): row for row in known}
     rows = []
     for key in keys:
-        scores = results.loc["|".join(map(str, key[1:]))]
-        row = {**dict(zip(KEY, key, strict=True)), **known.loc[key]}
-        row |= {kind: scores[f"{kind}_mean"] for kind in ("accuracy", "macro_f1", "weighted_f1")}
-        rows.append({**row, "fit time (s)": scores["fit_time_mean"]})
+        row = dict(zip(KEY, key, strict=True))
+        if key[2] in results.index and key in known:
+            scores = results.loc[key[2]]
+            row |= known[key]
+            row |= {
+                kind: scores[f"{kind}_mean"] for kind in ("accuracy", "macro_f1", "weighted_f1")
+            }
+            row["fit time (s)"] = scores["fit_time_mean"]
+        rows.append(row)
     return rows
 
 
 def summarise(runs):
-    """Return means per scenario and how far AdaptiveCycle is above it, over networks and sets."""
-    by_cell = runs.groupby(["data set", "network", "scenario"])
-    means = by_cell.mean(numeric_only=True)
-    spread = by_cell["accuracy"].std().groupby("scenario").mean()
-    wide = means["accuracy"].unstack("scenario").dropna()
+    """Return means per scenario and how far AdaptiveCycle is above it.
+
+    A cell is a network on a data set. Scenarios are compared on the cells that have them all, seed
+    by seed.
+    """
+    cell = ["data set", "network"]
+    wide = runs.pivot(index=[*cell, "seed"], columns="scenario", values="accuracy")
+    wide = wide.reindex(columns=list(scenarios())).dropna()
+    if not len(wide):
+        return pd.DataFrame()
+    runs = runs.set_index([*cell, "seed"]).loc[wide.index]
+    means = runs.groupby("scenario").mean(numeric_only=True)
+    spread = runs.groupby([*cell, "scenario"])["accuracy"].std().groupby("scenario").mean()
+    by_cell = wide.groupby(cell).mean()
     rows = []
     for scenario in wide.columns:
-        cells = means.xs(scenario, level="scenario").loc[wide.index]
-        row = {"scenario": scenario, "cells": len(cells), **cells.mean().round(3)}
+        row = {"scenario": scenario, "cells": len(by_cell), "runs": len(wide)}
+        row |= means.loc[scenario, MEASURES].round(3).to_dict()
         row["spread over seeds"] = f"{spread[scenario]:.3f}"
         if scenario != ADAPTIVE:
-            difference = 100 * (wide[ADAPTIVE] - wide[scenario])
-            # Data sets are the sample: cells of one set go up and down together.
-            of_sets = difference.groupby("data set").mean()
-            half = stats.sem(of_sets) * stats.t.ppf(0.975, len(of_sets) - 1)
-            mean = of_sets.mean()
-            row["AdaptiveCycle over it (points)"] = (
-                f"{mean:+.1f} [{mean - half:+.1f}, {mean + half:+.1f}]"
-            )
+            difference = 100 * (by_cell[ADAPTIVE] - by_cell[scenario])
+            row["AdaptiveCycle over it (points)"] = with_interval(difference)
             row["cells won, lost"] = f"{(difference > 0).sum()}, {(difference < 0).sum()}"
         rows.append(row)
-    return pd.DataFrame(rows).drop(columns=["seed", "parameters"])
+    return pd.DataFrame(rows)
+
+
+def with_interval(difference):
+    """Return the mean of differences by cell with its 95 % interval."""
+    # Data sets are the sample: cells of one set go up and down together.
+    of_sets = difference.groupby("data set").mean()
+    half = stats.sem(of_sets) * stats.t.ppf(0.975, len(of_sets) - 1) if len(of_sets) > 1 else np.nan
+    mean = of_sets.mean()
+    return f"{mean:+.1f} [{mean - half:+.1f}, {mean + half:+.1f}]"
+
+
+def missing(runs, todo):
+    """Return the runs asked for that are not there, and whether they failed."""
+    known = runs.set_index(KEY)["accuracy"]
+    rows = []
+    for key in (key for keys in todo.values() for key in keys):
+        if key not in known.index or np.isnan(known[key]):
+            state = "failed" if key in known.index else "not run"
+            rows.append({**dict(zip(KEY, key, strict=True)), "state": state})
+    return pd.DataFrame(rows, columns=[*KEY, "state"])
 
 
 def draw(runs, measure, label, path):
@@ -175,7 +213,7 @@ def draw(runs, measure, label, path):
         groups = list(means.groupby(level))
         width = 0.8 / len(names)
         for i, scenario in enumerate(names):
-            boxes = axis.boxplot(
+            axis.boxplot(
                 [group[scenario].dropna() for _, group in groups],
                 positions=np.arange(len(groups)) + (i - (len(names) - 1) / 2) * width,
                 widths=0.85 * width,
@@ -185,7 +223,6 @@ def draw(runs, measure, label, path):
                 flierprops={"markersize": 3},
                 label=scenario,
             )
-            del boxes
         axis.set_xticks(np.arange(len(groups)), [group for group, _ in groups])
         axis.set(ylabel=label, title=f"by {level}")
         if "time" in measure:
@@ -196,14 +233,16 @@ def draw(runs, measure, label, path):
     plt.close(figure)
 
 
-def units(n_seeds, networks, sets):
-    """Return the keys of the runs asked for, by (data set, network, seed)."""
+def units(n_seeds, networks, sets, max_epochs):
+    """Return the keys of the runs asked for, by (data set, network, seed, epochs)."""
     runs = [
         (name, network, seed) for seed in range(n_seeds) for name in SETS for network in NETWORKS
     ]
     runs += [(name, network, 0) for name in SETS_OF_OTHERS for network in OTHERS]
     return {
-        (name, network, seed): [(name, network, scenario, seed) for scenario in scenarios()]
+        (name, network, seed, max_epochs): [
+            (name, network, scenario, seed, max_epochs) for scenario in scenarios()
+        ]
         for name, network, seed in runs
         if name in sets and network in networks
     }
@@ -224,29 +263,34 @@ def main():
     if arguments.quick:
         arguments.networks, arguments.sets = ["fcn", "lstm"], ["ItalyPowerDemand", "BasicMotions"]
         arguments.seeds, arguments.epochs = 1, 2
+        arguments.output = arguments.output / "quick"
     for folder in (arguments.work, arguments.output):
         folder.mkdir(parents=True, exist_ok=True)
     path = arguments.output / "lr_schedules_runs.csv"
     done = pd.read_csv(path).to_dict("records") if path.exists() else []
     known = {tuple(row[name] for name in KEY) for row in done}
-    todo = units(arguments.seeds, arguments.networks, arguments.sets)
-    todo = {unit: [key for key in keys if key not in known] for unit, keys in todo.items()}
+    asked = units(arguments.seeds, arguments.networks, arguments.sets, arguments.epochs)
     tasks = [
-        joblib.delayed(run_unit)(*unit, keys, arguments.data, arguments.epochs, arguments.work)
-        for unit, keys in todo.items()
-        if keys
+        joblib.delayed(run_unit)(*unit, left, arguments.data, arguments.work)
+        for unit, keys in asked.items()
+        if (left := [key for key in keys if key not in known])
     ]
     parallel = joblib.Parallel(n_jobs=arguments.jobs, return_as="generator_unordered")
     for rows in tqdm(parallel(tasks), total=len(tasks), unit="network, set and seed"):
         done += rows
         pd.DataFrame(done).sort_values(KEY).to_csv(path, index=False)
     runs = pd.DataFrame(done)
-    for kind, networks in (("", NETWORKS), ("_others", OTHERS)):
-        part = runs[runs["network"].isin(networks)]
-        if len(part):
-            table = summarise(part)
-            table.to_csv(arguments.output / f"lr_schedules{kind}.csv", index=False)
-            print(table.to_string(index=False))
+    runs = runs[runs["epochs"] == arguments.epochs]
+    tables = {
+        "": summarise(runs[runs["network"].isin(NETWORKS)]),
+        "_others": summarise(runs[runs["network"].isin(OTHERS)]),
+        "_missing": missing(runs, asked),
+    }
+    for kind, table in tables.items():
+        if not len(table.columns):
+            continue
+        table.to_csv(arguments.output / f"lr_schedules{kind}.csv", index=False)
+        print(f"\n{table.to_string(index=False)}")
     for measure, label in (
         ("accuracy", "accuracy"),
         ("macro_f1", "macro F1"),

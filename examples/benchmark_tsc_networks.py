@@ -137,7 +137,8 @@ def compare(runs, data_home):
 
 def tabulate(runs, data_home):
     """Return the mean accuracy of every network on every data set, and of 1-nearest neighbour."""
-    names = runs["network"] + np.where(runs["networks"] > 1, " x 5", "")
+    is_one = runs["networks"] == 1
+    names = runs["network"].where(is_one, runs["network"] + " x " + runs["networks"].astype(str))
     by_network = runs.assign(network=names).groupby(["network", "data set"])["accuracy"]
     table = by_network.mean().unstack().round(3)
     nearest = {}
@@ -147,8 +148,8 @@ def tabulate(runs, data_home):
         model = KNeighborsClassifier(1).fit(X_train, data.y_train)
         nearest[name] = round(model.score(X_test, data.y_test), 3)
     table.loc["1-nearest neighbour"] = nearest
-    parameters = runs.assign(network=names)[runs["data set"] == "ArrowHead"]
-    first = parameters.groupby("network")["parameters"].first()
+    parameters = (runs["parameters"] * runs["networks"])[runs["data set"] == "ArrowHead"]
+    first = parameters.groupby(names).first()
     table["parameters on ArrowHead"] = first.reindex(table.index).astype("Int64")
     return table.reset_index()
 
@@ -163,6 +164,8 @@ def main():
     parser.add_argument("--output", type=Path, default=Path("demo-output/tsc"))
     parser.add_argument("--quick", action="store_true", help="2 epochs on two sets of sktime's")
     arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.output = arguments.output / "quick"
     arguments.output.mkdir(parents=True, exist_ok=True)
     path = arguments.output / "tsc_networks_runs.csv"
     todo, epochs = cells(), arguments.epochs

@@ -178,9 +178,10 @@ def check_rows(estimator, X, *, reset, finite=True, any_length=False):
             check_finite(X)
     if 0 in X.shape:
         raise ValueError(f"X has shape {X.shape} and so no values; at least 1 is required.")
+    last = -1 if any_length else None
     if reset:
         estimator.shape_in_ = X.shape[1:]
-    elif X.shape[1 : X.ndim - any_length] != estimator.shape_in_[: X.ndim - 1 - any_length]:
+    elif X.shape[1:][:last] != estimator.shape_in_[:last]:
         raise ValueError(
             f"X has rows of shape {X.shape[1:]} but {type(estimator).__name__} was fitted on rows "
             f"of shape {estimator.shape_in_}; prepare both alike."

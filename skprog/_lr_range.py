@@ -1,12 +1,11 @@
 """The core of the learning-rate range test: raise the rate batch by batch, watch the loss."""
 
-import bisect
 import contextlib
 import copy
 import itertools
 import math
-import time
 import warnings
+from time import perf_counter
 
 import numpy as np
 import torch
@@ -14,12 +13,12 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from ._checks import check_integer, check_number, check_option
+from ._lr_rules import SKIPPED_AT_END, Average, smoothed, suggestions
 
 __all__ = ["LRRange", "lr_range", "lr_range_of"]
 
 MIN_BATCHES = 100
 FEW_POINTS = 20
-SKIPPED_AT_END = 5
 
 
 class LRRange:
@@ -95,13 +94,21 @@ class LRRange:
     def lr_max_(self):
         """Highest learning rate to train with, a tenth of that of the lowest loss."""
         lr = self.suggestions_["minimum"]
-        if math.isnan(lr):
-            lrs, _ = self.curves_[self.weight_decay_]
-            raise ValueError(
-                f"the range test found no falling loss between lr={lrs[0]:.1e} and {lrs[-1]:.1e}; "
-                "set lr to a number."
-            )
-        return lr
+        if not math.isnan(lr):
+            return lr
+        lrs, _ = self.curves_[self.weight_decay_]
+        tried = f"between lr={lrs[0]:.1e} and {lrs[-1]:.1e}"
+        if math.isnan(self.suggestions_["valley"]):
+            raise ValueError(f"the range test found no falling loss {tried}; set lr to a number.")
+        raise ValueError(
+            f"the range test found the lowest loss at the first of the rates {tried}; use a "
+            "smaller start_lr or set lr to a number."
+        )
+
+    @property
+    def lr_lowest_loss_(self):
+        """Learning rate of the lowest loss, ten times ``lr_max_``, at the edge of divergence."""
+        return 10 * self.lr_max_
 
     @property
     def lr_min_(self):
@@ -135,8 +142,8 @@ def lr_range(
 ):
     """Train a copy of a net's parts on batches at exponentially rising learning rates [1]_.
 
-    The net, its parts and the random generators are left bit for bit as they were. Batches and
-    dropout are the same in each test. Callbacks are not called.
+    The net, its parts and the random generators of CPU and CUDA are left bit for bit as they
+    were. Batches and dropout are the same in each test. Callbacks are not called.
 
     Parameters
     ----------
@@ -185,7 +192,7 @@ def lr_range(
     own = float(net.optimizer_.param_groups[0].get("weight_decay", 0.0))
     decays = _check_weight_decays(weight_decays, net, own)
     lrs = start_lr * (end_lr / start_lr) ** (np.arange(n_batches) / n_batches)
-    began = time.perf_counter()
+    began = perf_counter()
     curves = {}
     with _progress_bar(len(decays) * n_batches, verbose) as bar:
         for decay in decays:
@@ -197,7 +204,7 @@ def lr_range(
             curves[decay] = lrs[: len(losses)], losses
             if decay == own:
                 _check_n_points(len(losses), n_batches, lrs)
-    return LRRange(curves, own, n_batches, time.perf_counter() - began)
+    return LRRange(curves, own, n_batches, perf_counter() - began)
 
 
 def lr_range_of(estimator, X, y, **params):
@@ -301,7 +308,7 @@ def _progress_bar(total, verbose):
 def _check_n_batches(n_batches, n_per_epoch, multi_epoch):
     """Return the number of learning rates to try."""
     if n_batches is not None:
-        check_integer("n_batches", n_batches, minimum=SKIPPED_AT_END + 1)
+        check_integer("n_batches", n_batches, minimum=SKIPPED_AT_END + 2)
     if multi_epoch:
         return n_batches or max(MIN_BATCHES, n_per_epoch)
     n_batches = n_batches or n_per_epoch
@@ -331,7 +338,8 @@ def _check_weight_decays(weight_decays, net, own):
 
 
 def _n_needed(n_batches):
-    return n_batches // 10 + SKIPPED_AT_END + 1
+    """Return the points that leave two for the rules."""
+    return n_batches // 10 + SKIPPED_AT_END + 2
 
 
 def _check_n_points(n_points, n_batches, lrs):
@@ -346,72 +354,5 @@ def _check_n_points(n_points, n_batches, lrs):
             f"the range test has {n_points} points, and fewer than {FEW_POINTS} make no smooth "
             "curve; raise n_batches or look at the curve before using what it suggests.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=5,
         )
-
-
-class Average:
-    """Exponential average, corrected for its start at 0."""
-
-    def __init__(self, beta=0.98):
-        self.beta = beta
-        self.value = 0.0
-        self.n = 0
-
-    def update(self, value):
-        """Return the average with one more value."""
-        self.n += 1
-        self.value = self.beta * self.value + (1 - self.beta) * value
-        return self.value / (1 - self.beta**self.n)
-
-
-def smoothed(losses):
-    """Return the bias-corrected exponential average of losses, (n_losses,)."""
-    average = Average()
-    return np.array([average.update(loss) for loss in losses])
-
-
-def suggestions(lrs, losses, n_batches):
-    """Return learning rates by each rule for a smoothed curve of at most ``n_batches`` points.
-
-    The first tenth of ``n_batches``, too low to learn at, and the last 5 points are left out.
-    """
-    kept = slice(n_batches // 10, -SKIPPED_AT_END)
-    lrs, losses = lrs[kept], losses[kept]
-    rules = {"valley": _valley, "steep": _steep, "minimum": _minimum, "slide": _slide}
-    # Beyond what rounding makes of a constant loss.
-    falls = (np.diff(losses) < -1e-12 * np.abs(losses).max()).any()
-    return {name: rule(lrs, losses) if falls else math.nan for name, rule in rules.items()}
-
-
-def _valley(lrs, losses):
-    # Length of the longest falling subsequence that ends at each point, by patience sorting.
-    tops, lengths = [], []
-    for loss in -losses:
-        place = bisect.bisect_left(tops, loss)
-        tops[place : place + 1] = [loss]
-        lengths.append(place + 1)
-    end = int(np.argmax(lengths))
-    third = lengths[end] / 3
-    return float(lrs[max(end - lengths[end] + int(third) + int(third / 2), 0)])
-
-
-def _steep(lrs, losses):
-    return float(lrs[np.argmin(np.diff(losses) / np.diff(np.log(lrs)))])
-
-
-def _minimum(lrs, losses):
-    lowest = int(np.argmin(losses))
-    return float(lrs[lowest]) / 10 if lowest else math.nan
-
-
-def _slide(lrs, losses, width=15, threshold=0.005):
-    if len(losses) <= width:
-        return math.nan
-    slopes = np.gradient(losses)
-    right = len(losses) - 1
-    found = right - width
-    while right >= width and abs(slopes[right] - slopes[right - width]) > threshold:
-        found = right - width
-        right -= 1
-    return float(lrs[found])

@@ -20,6 +20,8 @@ FLOORS = {
     "callbacks": 2,
     "metrics": 2,
     "datasets": 2,
+    "_batches": 1,
+    "_lr_rules": 1,
     "_training": 2,
     "_lr_range": 2,
     "estimators": 3,

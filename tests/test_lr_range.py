@@ -15,8 +15,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skprog._batches import ArrayData
 from skprog._lr_range import lr_range, smoothed, suggestions
-from skprog._training import ArrayData, TrainingNet
+from skprog._training import TrainingNet
 from skprog.callbacks import OneCycle
 from skprog.estimators import CnnLstmRUL, GHLClassifier, SEMClassifier
 from skprog.model_selection import LRRange, lr_range_test
@@ -259,15 +260,39 @@ def test_an_epoch_of_many_batches_is_gone_through_once():
 
 def test_too_few_batches_say_how_many_are_needed():
     net = make_net(batch_size=16)
-    with pytest.raises(ValueError, match=r"an epoch has 4 batches but 6 are needed; use multi_epo"):
+    with pytest.raises(ValueError, match=r"an epoch has 4 batches but 7 are needed; use multi_epo"):
         lr_range(net, line_data(64), multi_epoch=False)
     with pytest.raises(ValueError, match="an epoch has 4 batches but 50 are needed"):
         lr_range(net, line_data(64), multi_epoch=False, n_batches=50)
 
 
 def test_early_divergence_says_how_many_are_needed():
-    with pytest.raises(ValueError, match=r"after \d of 100 batches.*but 16 are needed.*start_lr"):
+    with pytest.raises(ValueError, match=r"after \d of 100 batches.*but 17 are needed.*start_lr"):
         lr_range(make_net(), line_data(), start_lr=2, end_lr=100)
+
+
+def test_the_fewest_points_taken_leave_something_to_suggest():
+    with pytest.warns(UserWarning, match="has 7 points"):
+        result = lr_range(make_net(), line_data(), n_batches=7, start_lr=1e-3, end_lr=0.1)
+    assert np.isfinite(result.suggestions_["valley"])
+
+
+def test_the_rate_of_the_lowest_loss_is_ten_times_the_highest_to_train_with():
+    lrs = np.geomspace(1e-5, 10, 61)
+    losses = 2 - np.exp(-(np.log10(lrs) ** 2)) + 100 * np.maximum(lrs - 1, 0)
+    result = LRRange({0.0: (lrs, losses)}, 0.0, n_batches=61)
+    assert result.lr_lowest_loss_ == pytest.approx(10 * result.lr_max_)
+    smooth = result.curves_[0.0][1]
+    assert result.lr_lowest_loss_ == pytest.approx(lrs[6:-5][np.argmin(smooth[6:-5])])
+
+
+def test_a_loss_that_is_lowest_at_the_first_rate_is_told_from_one_that_never_falls():
+    lrs = np.geomspace(1e-5, 10, 61)
+    losses = np.r_[np.linspace(0, 1, 40), np.zeros(21)]
+    with pytest.raises(ValueError, match="lowest loss at the first of the rates"):
+        _ = LRRange({0.0: (lrs, losses)}, 0.0, n_batches=61).lr_max_
+    with pytest.raises(ValueError, match="no falling loss"):
+        _ = LRRange({0.0: (lrs, np.linspace(0, 1, 61))}, 0.0, n_batches=61).lr_max_
 
 
 def test_few_points_are_warned_of():
@@ -280,7 +305,7 @@ def test_few_points_are_warned_of():
     [
         ({"start_lr": 0}, "start_lr=0 must be"),
         ({"end_lr": 1e-8}, "end_lr=1e-08 must be finite and above 1e-07"),
-        ({"n_batches": 5}, "n_batches=5 must be at least 6"),
+        ({"n_batches": 5}, "n_batches=5 must be at least 7"),
         ({"stop_factor": 1}, "stop_factor=1 must be"),
         ({"multi_epoch": None}, "multi_epoch=None is not"),
         ({"weight_decays": [0.1, -1]}, "weight_decays=-1 must be"),

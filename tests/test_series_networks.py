@@ -1105,3 +1105,9 @@ def test_lstms_compute_under_autocast_in_bfloat16_on_any_processor(network):
     with torch.autocast("cpu", torch.bfloat16):
         logits = network(**sizes, lstm_units=4)(torch.ones(2, 2, 6))
     assert logits.isfinite().all()
+
+
+def test_lstms_compute_where_torch_has_no_onednn(monkeypatch):
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert FinalState(2, 4)(torch.ones(3, 5, 2)).dtype == torch.float32

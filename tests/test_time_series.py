@@ -276,11 +276,79 @@ def test_refit_on_another_number_of_channels(tones):
     assert model.fit(X[:, :1], y).predict(X[:, :1]).shape == (48,)
 
 
-def test_refit_on_series_of_one_length_forgets_the_several(tones, unequal):
-    model = TimeSeriesClassifier(**SMALL).fit(*unequal)
-    model.fit(*tones)
-    with pytest.raises(ValueError, match="contains NaN"):
-        model.predict(padded(unequal[0]))
+def test_a_fit_on_series_of_one_length_tells_others_too(fitted, unequal):
+    series = unequal[0]
+    alone = [fitted.predict_proba([each])[0] for each in series]
+    for X in (series, padded(series)):
+        np.testing.assert_allclose(fitted.predict_proba(X), alone, atol=1e-6)
+    shorter = [each[:, :20] for each in series]
+    assert fitted.predict(shorter).shape == (48,)
+
+
+def test_an_array_of_another_length_is_refused(fitted, tones):
+    with pytest.raises(ValueError, match=r"rows of shape \(2, 39\).*prepare both alike"):
+        fitted.predict(tones[0][:, :, :-1])
+
+
+def test_a_split_may_leave_one_length_for_training(tones):
+    X, y = tones[0].copy(), tones[1]
+    X[0, :, 30:] = np.nan
+    model = TimeSeriesClassifier(**SMALL)
+    assert np.isfinite(cross_val_score(model, X, y, cv=2, error_score="raise")).all()
+    assert np.isfinite(cross_val_score(model, list(X), y, cv=2, error_score="raise")).all()
+
+
+@pytest.mark.parametrize("network", EQUAL)
+def test_networks_of_one_length_say_so_of_others_at_predict(tones, unequal, network):
+    model = TimeSeriesClassifier(network, max_epochs=1).fit(*tones)
+    with pytest.raises(ValueError, match="takes series of one length"):
+        model.predict(unequal[0])
+
+
+def test_one_channel_may_have_an_axis_or_none(tones):
+    X, y = tones[0][:, 1], tones[1]
+    flat = TimeSeriesClassifier(**SMALL).fit(X, y)
+    deep = TimeSeriesClassifier(**SMALL).fit(X[:, np.newaxis], y)
+    for model in (flat, deep):
+        expected = model.predict_proba(X)
+        np.testing.assert_array_equal(model.predict_proba(X[:, np.newaxis]), expected)
+
+
+def test_another_rank_is_told(fitted, tones):
+    with pytest.raises(
+        ValueError, match="X has 2 dimensions but TimeSeriesClassifier was fitted on 3"
+    ):
+        fitted.predict(tones[0][:, 0])
+
+
+def test_a_forward_that_demands_lengths_is_refused(tones):
+    class Demanding(FCN):
+        def forward(self, X, lengths):
+            return super().forward(X, lengths)
+
+    with pytest.raises(ValueError, match="give them the default None"):
+        TimeSeriesClassifier(Demanding, max_epochs=1).fit(*tones)
+
+
+def test_a_bad_network_does_not_break_what_looks_at_attributes():
+    assert TimeSeriesClassifier("fnc").takes_unequal_lengths is False
+
+
+def test_swapped_axes_of_listed_series_are_named(unequal):
+    with pytest.raises(ValueError, match=r"If their axes are swapped, pass x\.T"):
+        TimeSeriesClassifier(**SMALL).fit([x.T for x in unequal[0]], unequal[1])
+
+
+def test_padding_is_0_for_a_network_behind_the_scaling():
+    class Echo(torch.nn.Module):
+        def forward(self, X, lengths=None):
+            return X
+
+    scaled = ScaledSeries(Echo, 1)
+    scaled.mean += 5
+    X = torch.ones(2, 1, 3)
+    padding = scaled(X, lengths=torch.tensor([3, 1]))
+    np.testing.assert_array_equal(padding[:, 0], [[-4, -4, -4], [-4, 0, 0]])
 
 
 def test_partial_fit_trains_on_series_of_other_lengths(unequal):

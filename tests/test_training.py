@@ -6,9 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skprog._batches import ArrayData, SequenceData
 from skprog._training import (
-    ArrayData,
-    SequenceData,
     TrainingNet,
     augment_images,
     augment_windows,

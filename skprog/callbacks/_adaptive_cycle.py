@@ -21,7 +21,8 @@ class AdaptiveCycle(Cycle):
     lr_final : float or None, default=None
         Learning rate at the end and the lowest of all; None is ``lr_min / 1e4``.
     n_updates : int or None, default=None
-        Changes of the rate in a training, which is held in between; None changes it every batch.
+        Changes of the rate in a training, which is held in between, about so many: it is held for
+        round(n_batches / n_updates) batches. None changes it every batch.
     patience : int, default=5
         Epochs in a row without a better loss that are let pass; the one after them restarts.
     factor : float, default=0.5
@@ -66,7 +67,10 @@ class AdaptiveCycle(Cycle):
 
     A training that goes on, as in ``partial_fit``, starts over with a cycle over its own batches.
     One that resumes from a checkpoint continues its cycle, and has another for epochs that were
-    added. A cycle of a single update is at its peak.
+    added: the state lies in attributes that end in an underscore, which pickles and
+    :class:`FitCheckpoint` keep. A cycle of a single update is at its peak. In a net of skorch a
+    cycle is planned for ``max_epochs``, since its callbacks are not told of
+    ``fit(X, y, epochs=...)``.
 
     References
     ----------

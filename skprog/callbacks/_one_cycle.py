@@ -18,7 +18,8 @@ class OneCycle(Cycle):
     lr_final : float or None, default=None
         Learning rate at the end; None is ``lr_min / 1e4``.
     n_updates : int or None, default=None
-        Changes of the rate in a training, which is held in between; None changes it every batch.
+        Changes of the rate in a training, which is held in between, about so many: it is held for
+        round(n_batches / n_updates) batches. None changes it every batch.
     pct_start : float, default=0.3
         Share of the updates in which the rate rises, in (0, 1).
     three_phase : bool, default=False
@@ -39,7 +40,8 @@ class OneCycle(Cycle):
     it; the history has the rate of the net.
 
     A training that goes on, as in ``partial_fit``, is a cycle of its own over its own batches. A
-    cycle of a single update is at its peak, where torch has its end.
+    cycle of a single update is at its peak, where torch has its end. In a net of skorch a cycle
+    is planned for ``max_epochs``, since its callbacks are not told of ``fit(X, y, epochs=...)``.
 
     References
     ----------

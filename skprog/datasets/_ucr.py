@@ -288,8 +288,13 @@ def _ts_rows(path, header, body):
     has_labels, *classes = tags.get("@classlabel") or ["false"]
     if has_labels.lower() != "true":
         raise ValueError(f"{path} has no classes (@classLabel true); it is no set to classify.")
+    is_equal = [value.lower() for value in tags.get("@equallength", [])] == ["true"]
+    n_values = None
     for number, line in body:
         *fields, label = line.split(":")
+        for field in fields if is_equal else ():
+            n_values = n_values or _n_values(field)
+            _check_n_values(path, number, _n_values(field), n_values)
         yield fields, _check_label(path, number, label, classes), number
 
 
@@ -299,8 +304,11 @@ def _arff_rows(path, header, body):
     if not nominal:
         raise ValueError(f"{path} has no classes ({{...}}); it is no set to classify.")
     classes = re.sub(r".*\{|\}.*", "", nominal[-1]).split(",")
+    n_values = sum(line.lower().startswith("@attribute") for line in header) - 1
     for number, line in body:
         values, _, label = line.rpartition(",")
+        if not is_nested:
+            _check_n_values(path, number, _n_values(values), n_values)
         fields = values.strip().strip("'\"").split(r"\n") if is_nested else [values]
         yield fields, _check_label(path, number, label, classes), number
 
@@ -310,13 +318,21 @@ def _table_rows(path, header, body):
     for number, line in body:
         label, *values = line.replace(",", " ").split()
         n_columns = n_columns or len(values)
-        if len(values) != n_columns:
-            raise _damaged(path, number, f"{len(values)} values where {n_columns} are due")
+        _check_n_values(path, number, len(values), n_columns)
         try:
             value = _number(label)
         except ValueError as error:
             raise _damaged(path, number, f"a class that is no number ({error})") from None
         yield [",".join(values)], f"{value:.0f}" if value.is_integer() else label, number
+
+
+def _n_values(field):
+    return 1 + field.count(",")
+
+
+def _check_n_values(path, number, n_values, n_due):
+    if n_values != n_due:
+        raise _damaged(path, number, f"{n_values} values where {n_due} are due")
 
 
 def _check_label(path, number, label, classes):

@@ -175,6 +175,7 @@ class NetEstimator(BaseEstimator):
             self._fitted_with = self._lasting_params()
             self._learn(X, y)
             self.nets_ = []
+            vars(self).pop("lr_range_", None)
         data_train, data_valid = self._split_data(X, y)
         for i in range(getattr(self, "n_networks", 1)):
             n_done = 0 if fresh else len(self.nets_[i].history)

@@ -7,6 +7,7 @@ from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import LRScheduler
 
+from .._batches import SequenceData
 from .._checks import (
     check_integer,
     check_number,
@@ -15,7 +16,7 @@ from .._checks import (
     check_rul,
     is_sequences,
 )
-from .._training import SequenceData, predict_sequences
+from .._training import predict_sequences
 from ..callbacks import ExponentialDecay
 from ..networks import CnnLstm
 from ..preprocessing import RULIndex
@@ -68,7 +69,8 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         training sequences, which is why it warns: its loss says little about unseen runs. Rows of
         a stacked array know no runs and are held out at random, with the same warning.
     lr : float or "auto", default=8.64e-4
-        Learning rate; "auto" takes it from a learning-rate range test.
+        Learning rate; "auto" takes a tenth of that of the lowest loss in a learning-rate range
+        test.
     max_epochs : int, default=25
         Epochs at most.
     batch_size : int, default=64
@@ -114,6 +116,8 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         Epochs trained.
     best_epoch_ : int
         Epoch whose weights are kept, counted from 1.
+    lr_range_ : LRRange
+        Learning-rate range test, with ``lr="auto"``.
     max_life_ : float
         Maximum expected life in s; predictions lie in ``[0, max_life_]``.
     shape_in_ : tuple of int

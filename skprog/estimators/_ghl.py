@@ -54,7 +54,8 @@ default="ghl"
         time, "gain" multiplies it by a log-normal factor of spread 0.2, "noise" adds white noise
         of a tenth of its standard deviation.
     lr : float or "auto", default=1e-3
-        Learning rate; "auto" takes it from a learning-rate range test.
+        Learning rate; "auto" takes a tenth of that of the lowest loss in a learning-rate range
+        test.
     max_epochs : int, default=15
         Epochs at most.
     batch_size : int, default=128
@@ -106,6 +107,8 @@ default="ghl"
         Epochs trained.
     best_epoch_ : int
         Epoch whose weights are kept, counted from 1.
+    lr_range_ : LRRange
+        Learning-rate range test, with ``lr="auto"``.
     shape_in_ : tuple of int
         Shape of a window as passed to ``fit``.
     n_features_in_ : int

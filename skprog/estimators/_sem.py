@@ -4,8 +4,9 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from .._batches import n_batches
 from .._checks import check_images, check_integer, check_number, check_option
-from .._training import as_tensor, n_batches
+from .._training import as_tensor
 from ..networks import MicrographCNN
 from ._tile_base import TileClassifier, check_sizes
 
@@ -61,7 +62,8 @@ default="cross_entropy"
     n_networks : int, default=1
         Networks trained, whose probabilities are averaged.
     lr : float or "auto", default=1e-3
-        Learning rate; "auto" takes it from a learning-rate range test.
+        Learning rate; "auto" takes a tenth of that of the lowest loss in a learning-rate range
+        test.
     momentum : float, default=0.9
         Momentum, where the optimizer has one.
     max_epochs : int, default=15
@@ -118,6 +120,8 @@ default="cross_entropy"
         Epochs trained.
     best_epoch_ : int
         Epoch whose weights are kept, counted from 1.
+    lr_range_ : LRRange
+        Learning-rate range test, with ``lr="auto"``.
     shape_in_ : tuple of int
         Shape of an image, or of a tile.
     n_features_in_ : int

@@ -28,6 +28,20 @@ def as_series(X):
     return X if X.ndim == 3 else X[:, np.newaxis]
 
 
+def holds_arrays(X):
+    """Tell whether X is a list of arrays, or an array of them, rather than one array."""
+    is_objects = isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1
+    is_list = is_objects or isinstance(X, list | tuple)
+    return is_list and len(X) > 0 and isinstance(X[0], np.ndarray)
+
+
+def ends_in_nan(X):
+    """Tell whether an array of floats holds NaN, as series of unequal length do at their ends."""
+    is_float = isinstance(X, np.ndarray) and X.dtype.kind == "f" and X.size > 0
+    # The minimum is NaN where any value is.
+    return is_float and bool(np.isnan(X.min()))
+
+
 def joined(X):
     """Return a list of series of unequal length as one array in which they end in NaN.
 
@@ -57,8 +71,9 @@ def joined(X):
     other = next((i for i, each in enumerate(series) if len(each) != n_channels), None)
     if other is not None:
         raise ValueError(
-            f"X[{other}] has {len(series[other])} channels but X[0] has {n_channels}; series may "
-            "differ in length only."
+            f"X[{other}] has {len(series[other])} channels but X[0] has {n_channels}; series are "
+            "(n_channels, n_timepoints) and may differ in length only. If their axes are swapped, "
+            "pass x.T of each."
         )
     dtype = np.result_type(*series)
     shape = len(series), n_channels, max(each.shape[1] for each in series)

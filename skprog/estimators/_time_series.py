@@ -4,11 +4,20 @@ import numpy as np
 import torch
 
 from .. import networks
+from .._batches import ArrayData, SeriesData
 from .._checks import check_finite, check_option, check_rows
-from .._training import ArrayData, SeriesData, predict_rows
+from .._training import predict_rows
 from ..networks import ScaledSeries
 from ._classifier_base import VARIADIC, NetClassifier
-from ._series_base import as_series, check_series, joined, series_lengths, without_padding
+from ._series_base import (
+    as_series,
+    check_series,
+    ends_in_nan,
+    holds_arrays,
+    joined,
+    series_lengths,
+    without_padding,
+)
 
 NETWORKS = {
     "bilstm": networks.BiLSTM,
@@ -39,8 +48,8 @@ class TimeSeriesClassifier(NetClassifier):
 "lstm_2dcnn", "lstm_fcn", "resnet", "xception_time", "xcm"} or class, default="fcn"
         Network, by name or as a class of torch modules from (n_cases, n_channels, n_timepoints) to
         logits (n_cases, n_classes). Of ``n_channels``, ``n_timepoints`` and ``n_classes`` it is
-        given those that its constructor names. One whose ``forward`` takes ``lengths`` (n_cases,)
-        can be given series of unequal length.
+        given those that its constructor names. One whose ``forward`` takes ``lengths=None``, else
+        (n_cases,), can be given series of unequal length, which are 0 beyond their ends.
     network_params : dict, default=None
         Further arguments of the network, such as ``{"n_filters": (64, 64, 64)}``; searched as
         ``network__n_filters``.
@@ -59,7 +68,8 @@ default="cross_entropy"
     class_weight : dict, "balanced" or None, default=None
         Weight of each class; "balanced" weighs by inverse frequency.
     lr : float or "auto", default=1e-3
-        Learning rate; "auto" takes it from a learning-rate range test.
+        Learning rate; "auto" takes a tenth of that of the lowest loss in a learning-rate range
+        test.
     max_epochs : int, default=100
         Epochs at most.
     batch_size : int, default=16
@@ -112,7 +122,8 @@ default="cross_entropy"
     best_epoch_ : int
         Epoch whose weights are kept, counted from 1.
     lr_range_ : LRRange
-        Learning-rate range test, with ``lr="auto"``.
+        Learning-rate range test, with ``lr="auto"``; of several nets each has its own, and this
+        is that of the first.
     shape_in_ : tuple of int
         Shape of a case as passed to ``fit``; of series of unequal length that of the longest.
     n_features_in_ : int
@@ -212,7 +223,10 @@ default="cross_entropy"
     @property
     def takes_unequal_lengths(self):
         """Whether the network takes series of unequal length."""
-        network = self._network_class()
+        try:
+            network = self._network_class()
+        except (TypeError, ValueError):  # which fit complains of
+            return False
         return "lengths" in inspect.signature(network.forward).parameters
 
     def _network_class(self):
@@ -251,33 +265,51 @@ default="cross_entropy"
             raise ValueError(
                 f"network={network.__name__} needs {', '.join(missing)}; give network_params."
             )
+        lengths = inspect.signature(network.forward).parameters.get("lengths")
+        if lengths is not None and lengths.default is not None:
+            raise ValueError(
+                f"forward of network={network.__name__} takes lengths; give them the default None, "
+                "as series of equal length come without."
+            )
 
     def _check_cases(self, X, *, reset):
+        is_list = holds_arrays(X)
         X = joined(X)
-        any_length = not reset and self._any_length
-        if any_length and np.ndim(X) == 2:
-            X = as_series(np.asarray(X))
+        if not reset:
+            X = self._as_fitted(X)
+        any_length = not reset and (ends_in_nan(X) or (is_list and self.takes_unequal_lengths))
         X = check_rows(self, X, reset=reset, finite=False, any_length=any_length)
         if reset:
             self._check_shape(X)
-            self._any_length = False
-        # The minimum is NaN where any value is.
-        if (reset or any_length) and np.isnan(X.min()):
-            X = as_series(X)
-            lengths = series_lengths(X)
-            if not self.takes_unequal_lengths:
-                raise ValueError(
-                    f"X has series of {lengths.min()} to {lengths.max()} timepoints, the rest NaN, "
-                    f"but network={self.network!r} takes series of one length; use another such "
-                    "as 'fcn', or bring them to one length."
-                )
-            if reset:
-                self._any_length = True
-                self.shape_in_ = X.shape[1:]
-                self.n_features_in_ = X.shape[1]
-                vars(self).pop("feature_names_in_", None)
-        else:
+        if not ends_in_nan(X):
             check_finite(X)
+            return X
+        X = as_series(X)
+        lengths = series_lengths(X)
+        if not self.takes_unequal_lengths:
+            raise ValueError(
+                f"X has series of {lengths.min()} to {lengths.max()} timepoints, the rest NaN, "
+                f"but network={self.network!r} takes series of one length; use another such as "
+                "'fcn', or bring them to one length."
+            )
+        if reset:
+            self.shape_in_ = X.shape[1:]
+            self.n_features_in_ = X.shape[1]
+            vars(self).pop("feature_names_in_", None)
+        return X
+
+    def _as_fitted(self, X):
+        """Return series of one channel in the rank of those fitted, others as they are."""
+        n_axes = 1 + len(self.shape_in_)
+        if np.ndim(X) == 2 and n_axes == 3 and self.shape_in_[0] == 1:
+            return as_series(np.asarray(X))
+        if np.ndim(X) == 3 and n_axes == 2 and np.shape(X)[1] == 1:
+            return np.asarray(X)[:, 0]
+        if np.ndim(X) in (2, 3) and np.ndim(X) != n_axes:
+            raise ValueError(
+                f"X has {np.ndim(X)} dimensions but {type(self).__name__} was fitted on {n_axes}, "
+                f"cases of shape {self.shape_in_}; prepare both alike."
+            )
         return X
 
     def _check_shape(self, X):
@@ -285,7 +317,7 @@ default="cross_entropy"
 
     def _data(self, X, y):
         X = as_series(X)
-        if not self._any_length:
+        if not ends_in_nan(X):
             return ArrayData(X, y)
         X, lengths = without_padding(X)
         return SeriesData(X, y, lengths)

@@ -266,8 +266,12 @@ def lstm_autocast(device):
 
     It has none in bfloat16 for processors that do not compute in that type.
     """
-    is_missing = device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return torch.autocast("cpu", enabled=False) if is_missing else nullcontext()
+    if device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+        return nullcontext()
+    # Builds without oneDNN lack the question too.
+    if torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return nullcontext()
+    return torch.autocast("cpu", enabled=False)
 
 
 def blank(X, mask, value=0.0):

@@ -7,6 +7,8 @@ from .._checks import check_integer, check_option
 class ScaledSeries(nn.Module):
     """Network of series whose channels are standardised first.
 
+    Where there are lengths, values beyond the end of a series are 0 for the network.
+
     Parameters
     ----------
     network : type
@@ -43,7 +45,15 @@ class ScaledSeries(nn.Module):
         X = X.to(self.mean.dtype)
         if self.by_case:
             return self.network(_standardised(X, **lengths), **lengths)
-        return self.network((X - self.mean) / self.scale, **lengths)
+        X = (X - self.mean) / self.scale
+        if lengths:
+            X = X.masked_fill(~_inside(X, **lengths), 0.0)
+        return self.network(X, **lengths)
+
+
+def _inside(X, lengths):
+    """Return which timepoints lie before the end of each series, (n_cases, 1, n_timepoints)."""
+    return torch.arange(X.shape[2], device=X.device) < lengths.to(X.device)[:, None, None]
 
 
 def _standardised(X, lengths=None):
@@ -54,8 +64,8 @@ def _standardised(X, lengths=None):
         deviations = X - X.mean(dim=2, keepdim=True)
         scale = deviations.square().mean(dim=2, keepdim=True).sqrt()
     else:
-        n = lengths.to(X.device)[:, None, None]
-        inside = torch.arange(X.shape[2], device=X.device) < n
+        inside = _inside(X, lengths)
+        n = inside.sum(dim=2, keepdim=True)
         X = X.masked_fill(~inside, 0.0)
         deviations = (X - X.sum(dim=2, keepdim=True) / n) * inside
         scale = (deviations.square().sum(dim=2, keepdim=True) / n).sqrt()

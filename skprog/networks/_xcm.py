@@ -54,6 +54,7 @@ class XCM(nn.Module):
         n_classes = check_integer("n_classes", n_classes, minimum=2)
         n_filters = check_integer("n_filters", n_filters)
         check_number("window_size", window_size, above=0, maximum=1)
+        # Of 0.29 * 100, too, which is 28.999...
         kernel_size = max(1, int(window_size * n_timepoints + 1e-9))
         self.by_channel = _Narrowed(1, n_filters, kernel_size)
         self.by_time = _Narrowed(self.n_channels, n_filters, kernel_size)
