@@ -301,16 +301,16 @@ default="cross_entropy"
     def _as_fitted(self, X):
         """Return series of one channel in the rank of those fitted, others as they are."""
         n_axes = 1 + len(self.shape_in_)
-        if np.ndim(X) == 2 and n_axes == 3 and self.shape_in_[0] == 1:
-            return as_series(np.asarray(X))
-        if np.ndim(X) == 3 and n_axes == 2 and np.shape(X)[1] == 1:
-            return np.asarray(X)[:, 0]
-        if np.ndim(X) in (2, 3) and np.ndim(X) != n_axes:
-            raise ValueError(
-                f"X has {np.ndim(X)} dimensions but {type(self).__name__} was fitted on {n_axes}, "
-                f"cases of shape {self.shape_in_}; prepare both alike."
-            )
-        return X
+        if not isinstance(X, np.ndarray) or X.ndim not in (2, 3) or X.ndim == n_axes:
+            return X
+        if X.ndim == 2 and self.shape_in_[0] == 1:
+            return as_series(X)
+        if X.ndim == 3 and X.shape[1] == 1:
+            return X[:, 0]
+        raise ValueError(
+            f"X has {X.ndim} dimensions but {type(self).__name__} was fitted on {n_axes}, cases of "
+            f"shape {self.shape_in_}; prepare both alike."
+        )
 
     def _check_shape(self, X):
         check_series(X, self)
