@@ -1107,6 +1107,18 @@ def test_lstms_compute_under_autocast_in_bfloat16_on_any_processor(network):
     assert logits.isfinite().all()
 
 
+def test_a_block_in_evaluation_is_alike_with_and_without_gradients():
+    block = ConvBlock(3, 5, 4).eval()
+    block.norm.running_mean.uniform_(-1, 1)
+    block.norm.running_var.uniform_(0.5, 2)
+    X = torch.randn(2, 3, 1, 9, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        fused = block(X)
+    separate = block(X)
+    assert separate.requires_grad
+    torch.testing.assert_close(fused, separate.detach())
+
+
 def test_lstms_compute_where_torch_has_no_onednn(monkeypatch):
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     with torch.autocast("cpu", torch.bfloat16):

@@ -19,6 +19,9 @@ THEIRS = {
 }
 N_EPOCHS = 4
 
+# What sktime's kernels of even length make torch say.
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+
 
 @pytest.fixture(autouse=True)
 def one_thread():
