@@ -259,6 +259,7 @@ def main():
     parser.add_argument("--work", type=Path, default=Path("demo-output/lr_schedules"))
     parser.add_argument("--output", type=Path, default=Path("demo-output/lr_schedules"))
     parser.add_argument("--quick", action="store_true", help="2 epochs of 2 networks on 2 sets")
+    parser.add_argument("--tables", action="store_true", help="train nothing, only draw up tables")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.networks, arguments.sets = ["fcn", "lstm"], ["ItalyPowerDemand", "BasicMotions"]
@@ -273,7 +274,7 @@ def main():
     tasks = [
         joblib.delayed(run_unit)(*unit, left, arguments.data, arguments.work)
         for unit, keys in asked.items()
-        if (left := [key for key in keys if key not in known])
+        if (left := [key for key in keys if key not in known]) and not arguments.tables
     ]
     parallel = joblib.Parallel(n_jobs=arguments.jobs, return_as="generator_unordered")
     for rows in tqdm(parallel(tasks), total=len(tasks), unit="network, set and seed"):

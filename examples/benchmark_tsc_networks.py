@@ -163,6 +163,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2, help="fits at a time, one thread each")
     parser.add_argument("--output", type=Path, default=Path("demo-output/tsc"))
     parser.add_argument("--quick", action="store_true", help="2 epochs on two sets of sktime's")
+    parser.add_argument("--tables", action="store_true", help="train nothing, only draw up tables")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.output = arguments.output / "quick"
@@ -174,7 +175,7 @@ def main():
         epochs = 2
     done = pd.read_csv(path).to_dict("records") if path.exists() else []
     known = {tuple(row[name] for name in KEY) for row in done}
-    todo = [cell for cell in todo if cell not in known]
+    todo = [] if arguments.tables else [cell for cell in todo if cell not in known]
     parallel = joblib.Parallel(n_jobs=arguments.jobs, return_as="generator_unordered")
     rows = parallel(joblib.delayed(run)(cell, arguments.data, epochs) for cell in todo)
     for row in tqdm(rows, total=len(todo), unit="fit"):
