@@ -157,7 +157,7 @@ def _moments(blocks, n_values, *, by_axis):
     n = n_values / np.size(total)
     mean = total / n
     scale = np.sqrt(np.maximum(squares / n - mean**2, 0))
-    return mean, np.where(scale > 1e-6 * np.abs(mean), scale, 1.0)
+    return mean, np.where(scale > 1e-7 * np.abs(mean), scale, 1.0)
 
 
 def n_batches(n_rows, batch_size):

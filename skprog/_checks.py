@@ -155,12 +155,12 @@ def check_sequences(X):
     return X
 
 
-def check_rows(estimator, X, *, reset, finite=True, any_length=False):
+def check_rows(estimator, X, *, reset, finite=True):
     """Return rows as floating-point numbers, whether RunSequences or an array of any rank.
 
     float16 and float32 are kept, everything else becomes float32. ``reset=True`` keeps
-    ``n_features_in_`` and ``shape_in_`` on the estimator, else they are compared, with
-    ``any_length`` but for the last axis. ``finite=False`` lets arrays hold NaN and infinity.
+    ``n_features_in_`` and ``shape_in_`` on the estimator, else they are compared.
+    ``finite=False`` lets arrays hold NaN and infinity.
     """
     if is_sequences(X):
         X = check_sequences(X)
@@ -178,10 +178,9 @@ def check_rows(estimator, X, *, reset, finite=True, any_length=False):
             check_finite(X)
     if 0 in X.shape:
         raise ValueError(f"X has shape {X.shape} and so no values; at least 1 is required.")
-    last = -1 if any_length else None
     if reset:
         estimator.shape_in_ = X.shape[1:]
-    elif X.shape[1:][:last] != estimator.shape_in_[:last]:
+    elif X.shape[1:] != estimator.shape_in_:
         raise ValueError(
             f"X has rows of shape {X.shape[1:]} but {type(estimator).__name__} was fitted on rows "
             f"of shape {estimator.shape_in_}; prepare both alike."

@@ -42,8 +42,8 @@ class SktimeClassifier(BaseClassifier):
     Notes
     -----
     Series of unequal length are taken if the estimator says so by an attribute
-    ``takes_unequal_lengths``, a pipeline if all its steps do. It is then given a list of arrays of
-    shape (n_channels, n_timepoints) if they differ in length, else an array.
+    ``takes_unequal_lengths``, a pipeline if all its steps do. It is then given lists of arrays of
+    shape (n_channels, n_timepoints).
 
     What sktime 1.2 does without saying so:
 
@@ -179,12 +179,17 @@ class SktimeClassifier(BaseClassifier):
         return self
 
     def _predict(self, X):
-        return self.estimator_.predict(as_cases(X))
+        return self.estimator_.predict(self._cases(X))
 
     def _predict_proba(self, X):
         if not hasattr(self.estimator_, "predict_proba"):
             return super()._predict_proba(X)
-        return self.estimator_.predict_proba(as_cases(X))
+        return self.estimator_.predict_proba(self._cases(X))
+
+    def _cases(self, X):
+        """Return cases in a list where they may be of other lengths than those fitted."""
+        X = as_cases(X)
+        return list(X) if takes_unequal_lengths(self.estimator_) else X
 
 
 def takes_unequal_lengths(estimator):

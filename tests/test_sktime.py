@@ -217,6 +217,18 @@ def test_series_of_unequal_length_are_a_list_of_arrays():
     np.testing.assert_allclose(X_seen[1], [[1, 1.01, 1.02, 1.03, 1.04], [-1] * 5])
 
 
+def test_few_series_are_told_after_a_fit_on_several_lengths():
+    rng = np.random.default_rng(0)
+    lengths = [20, 25, 30, 35] * 3
+    X = frame(lengths, ids=range(12))
+    X += 0.1 * rng.normal(size=X.shape)
+    y = np.arange(12) % 2
+    fcn = {"network_params": {"n_filters": (4, 4, 4)}, "max_epochs": 1, "random_state": 0}
+    model = SktimeClassifier(TimeSeriesClassifier("fcn", **fcn)).fit(X, y)
+    assert model.predict(X.loc[[0]]).shape == (1,)
+    assert model.predict(X.loc[[0, 4]]).shape == (2,)
+
+
 def test_series_of_equal_length_are_an_array():
     X = frame([3, 3], ids=[7, 8])
     model = SktimeClassifier(Recorder()).fit(X, np.array([0, 1]))

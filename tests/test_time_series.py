@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -12,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from skorch.callbacks import Callback
 
-from skprog.callbacks import AdaptiveCycle
+from skprog.callbacks import AdaptiveCycle, OneCycle
 from skprog.estimators import TimeSeriesClassifier
 from skprog.estimators._time_series import NETWORKS
 from skprog.networks import FCN, LSTM, ScaledSeries
@@ -314,6 +315,64 @@ def test_one_channel_may_have_an_axis_or_none(tones):
         np.testing.assert_array_equal(model.predict_proba(X[:, np.newaxis]), expected)
 
 
+def test_lists_of_few_series_are_told_after_a_fit_on_several_lengths(unequal):
+    series = [x[1] for x in unequal[0]]
+    model = TimeSeriesClassifier(**SMALL).fit(series, unequal[1])
+    expected = model.predict_proba(series)[:1]
+    for X in ([series[0]], [series[0], series[0]], [series[0].tolist()]):
+        np.testing.assert_allclose(model.predict_proba(X)[:1], expected, atol=1e-6)
+
+
+def test_lists_of_other_lengths_are_told_after_a_fit_on_two_dimensions(tones, unequal):
+    model = TimeSeriesClassifier(**SMALL).fit(tones[0][:, 1], tones[1])
+    assert model.predict([x[1] for x in unequal[0]]).shape == (48,)
+
+
+def test_dataframes_may_end_in_missing_values(unequal):
+    X = pd.DataFrame(padded(unequal[0])[:, 1])
+    model = TimeSeriesClassifier(**SMALL).fit(X, unequal[1])
+    expected = TimeSeriesClassifier(**SMALL).fit(X.to_numpy(), unequal[1]).predict_proba(X)
+    np.testing.assert_array_equal(model.predict_proba(X), expected)
+
+
+def test_padding_that_all_series_share_changes_nothing(tones):
+    X, y = tones
+    more = np.pad(X, ((0, 0), (0, 0), (0, 60)), constant_values=np.nan)
+    params = {"network": "xcm", "max_epochs": 1, "random_state": 0}
+    fitted = TimeSeriesClassifier(**params).fit(X, y)
+    padded_ = TimeSeriesClassifier(**params).fit(more, y)
+    assert padded_.shape_in_ == fitted.shape_in_
+    np.testing.assert_array_equal(padded_.predict_proba(more), fitted.predict_proba(X))
+    assert TimeSeriesClassifier("lstm_fcn", max_epochs=1).fit(more, y).predict(more).shape == (48,)
+
+
+@pytest.mark.parametrize("factor", [1e-23, 1e19])
+def test_scaling_by_case_takes_any_unit(tones, factor):
+    X, y = tones
+    model = TimeSeriesClassifier(**SMALL, scale="case").fit(X, y)
+    scaled = TimeSeriesClassifier(**SMALL, scale="case").fit(X * np.float32(factor), y)
+    logits = scaled.predict_proba(X * np.float32(factor))
+    np.testing.assert_allclose(logits, model.predict_proba(X), atol=1e-3)
+
+
+def test_what_padding_may_be_is_told(tones):
+    X, y = tones[0].copy(), tones[1]
+    X[3, 0, 30:] = np.nan
+    with pytest.raises(ValueError, match="NaN within series 3; only timepoints at the end"):
+        TimeSeriesClassifier(**SMALL).fit(X, y)
+    X[3] = np.nan
+    with pytest.raises(ValueError, match=r"X\[3\] has no timepoints"):
+        TimeSeriesClassifier(**SMALL).fit(X, y)
+
+
+def test_two_schedules_are_refused(tones):
+    callbacks = [AdaptiveCycle(1e-2, monitor="train_loss"), OneCycle(1e-4)]
+    with pytest.raises(
+        ValueError, match="two schedules of the learning rate, AdaptiveCycle and OneC"
+    ):
+        TimeSeriesClassifier(**SMALL, callbacks=callbacks).fit(*tones)
+
+
 def test_another_rank_is_told(fitted, tones):
     with pytest.raises(
         ValueError, match="X has 2 dimensions but TimeSeriesClassifier was fitted on 3"
@@ -412,14 +471,14 @@ def hole(X):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (hole, r"contains NaN \(first in row 3\)"),
+        (hole, "NaN within series 3"),
         (lambda X: [*X[:-1], X[-1][:1]], r"X\[47\] has 1 channels but X\[0\] has 2"),
         (lambda X: [*X[:-1], X[-1][0, 0]], r"X\[47\] has shape \(\)"),
         (
             lambda X: [*X[:-1], np.array([["a"] * 9] * 2)],
             r"X\[47\] has shape \(2, 9\) and dtype <U1",
         ),
-        (lambda X: [*X[:-1], np.empty((2, 0))], r"contains NaN \(first in row 47\)"),
+        (lambda X: [*X[:-1], np.empty((2, 0))], r"X\[47\] has no timepoints"),
         (lambda X: [*X[:-1], np.full((2, 9), np.inf)], r"contains infinity.*first in row 47"),
         (lambda X: padded(X)[:, np.newaxis], "X has 4 dimensions"),
         (lambda X: X[:-1], "y has 48 labels but X has 47 cases"),
@@ -433,7 +492,7 @@ def test_bad_series_are_refused(unequal, make, message):
 
 
 def test_other_channels_than_fitted_are_refused(unequal, fitted_unequal, tones, fitted):
-    with pytest.raises(ValueError, match="expecting 2 features"):
+    with pytest.raises(ValueError, match="was fitted on 2 channels"):
         fitted_unequal.predict([x[:1] for x in unequal[0]])
     with pytest.raises(ValueError, match=r"rows of shape \(2, 39\)"):
         fitted.predict(tones[0][:, :, :-1])

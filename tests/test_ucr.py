@@ -78,8 +78,15 @@ def test_channels_are_parted_by_colons(write):
     np.testing.assert_array_equal(data.X_train[1], [[7, 8, 9], [10, 11, 12]])
 
 
-def test_labels_keep_their_case_and_may_differ_from_the_header_in_it(write):
-    assert write(f"{ONE}1:LEFT\n2:Right\n").y_train.tolist() == ["LEFT", "Right"]
+def test_labels_are_spelt_as_the_header_does(write):
+    data = write(f"{ONE}1:LEFT\n2:Right\n", f"{ONE}1:left\n")
+    assert data.y_train.tolist() == ["Left", "Right"]
+    assert data.y_test.tolist() == ["Left"]
+
+
+def test_a_number_is_one_label_however_it_is_written(write):
+    data = write("1\t5\n1.0\t6\n-0\t7\n0\t8\n2.50\t9", suffix=".tsv")
+    assert data.y_train.tolist() == ["1", "1", "0", "0", "2.5"]
 
 
 def test_labels_may_be_numbers_that_the_header_spells_otherwise(write):
@@ -298,6 +305,7 @@ def test_damaged_ts_files_are_refused_by_name(write, text, message):
     ("suffix", "text", "message"),
     [
         (".tsv", "1\t2\t3\n1\t2", "line 2 has 1 values where 2 are due"),
+        (".tsv", "1\t2\nnan\t3", "line 2 has the class 'nan'"),
         (".tsv", "1\t2\tx", "line 1 has a value that is none"),
         (".txt", "a 2 3", "line 1 has a class that is no number"),
         (".arff", f"{ARFF}1,2,Left\n1,2,Le", "line 8 has the class 'Le' where"),

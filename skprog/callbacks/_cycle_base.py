@@ -2,7 +2,7 @@
 
 import math
 
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, LRScheduler
 
 from .._checks import check_integer, check_number, check_option
 
@@ -107,6 +107,16 @@ class Cycle(Callback):
             raise ValueError(
                 f"{type(net.optimizer_).__name__} has neither betas nor momentum to cycle; set "
                 "cycle_momentum=False."
+            )
+        others = [
+            type(each).__name__
+            for _, each in getattr(net, "callbacks_", ())
+            if each is not self and isinstance(each, Cycle | LRScheduler)
+        ]
+        if others:
+            raise ValueError(
+                f"callbacks hold two schedules of the learning rate, {type(self).__name__} and "
+                f"{others[0]}; give one."
             )
         lr_net = net.lr_range_.lr_max_ if hasattr(net, "lr_range_") else net.lr
         if self.group_scales_ is None:

@@ -323,7 +323,9 @@ def _table_rows(path, header, body):
             value = _number(label)
         except ValueError as error:
             raise _damaged(path, number, f"a class that is no number ({error})") from None
-        yield [",".join(values)], f"{value:.0f}" if value.is_integer() else label, number
+        if not math.isfinite(value):
+            raise _damaged(path, number, f"the class {label!r}")
+        yield [",".join(values)], _number_label(value), number
 
 
 def _n_values(field):
@@ -336,12 +338,19 @@ def _check_n_values(path, number, n_values, n_due):
 
 
 def _check_label(path, number, label, classes):
-    """Return a label as it is written, refusing one that the header does not name."""
+    """Return a label as the header writes text, refusing one that the header does not name."""
     label = label.strip().strip("'\"")
-    if not label or (classes and _key(label) not in map(_key, classes)):
+    named = {_key(each): each.strip().strip("'\"") for each in classes}
+    if not label or (classes and _key(label) not in named):
         what = f"the class {label[:40]!r}" if label else "no class"
         raise _damaged(path, number, f"{what} where the header names {', '.join(classes)}")
-    return label
+    key = _key(label)
+    return _number_label(key) if isinstance(key, float) else named.get(key, label)
+
+
+def _number_label(value):
+    """Return one label for 1, 1.0 and 1e0, and one for 0 and -0."""
+    return f"{value + 0.0:.0f}" if value.is_integer() else repr(value)
 
 
 def _key(label):

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from .._checks import FLOATS, check_finite, check_plain, refuse_row
+from .._checks import FLOATS, check_finite, check_plain
 
 
 def check_series(X, estimator):
@@ -19,7 +19,7 @@ def check_series(X, estimator):
             f"X has more channels ({X.shape[1]}) than timepoints ({X.shape[2]}); if they are "
             "swapped, pass X.swapaxes(1, 2).",
             UserWarning,
-            stacklevel=7,
+            stacklevel=8,
         )
 
 
@@ -28,11 +28,11 @@ def as_series(X):
     return X if X.ndim == 3 else X[:, np.newaxis]
 
 
-def holds_arrays(X):
-    """Tell whether X is a list of arrays, or an array of them, rather than one array."""
+def holds_series(X):
+    """Tell whether X is a list of series, or an array of them, rather than one array."""
     is_objects = isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1
     is_list = is_objects or isinstance(X, list | tuple)
-    return is_list and len(X) > 0 and isinstance(X[0], np.ndarray)
+    return is_list and len(X) > 0 and isinstance(X[0], np.ndarray | list | tuple)
 
 
 def ends_in_nan(X):
@@ -59,7 +59,8 @@ def joined(X):
     except ValueError:  # ragged itself, which the check of X as a whole puts into words
         return X
     if len({each.shape for each in series}) == 1:
-        return np.stack(series) if is_objects else X
+        is_numeric = all(each.dtype.kind in "fiub" and each.ndim for each in series)
+        return np.stack(series) if is_objects or is_numeric else X
     for i, each in enumerate(series):
         if each.dtype.kind not in "fiub" or each.ndim not in (1, 2):
             raise ValueError(
@@ -96,7 +97,12 @@ def series_lengths(X):
     bad = (missing & inside[:, np.newaxis]).any(axis=(1, 2))
     if bad.any():
         row = int(bad.argmax())
-        refuse_row(X[row], row)
+        if missing[row].all():
+            raise ValueError(f"X[{row}] has no timepoints but NaN; drop such series.")
+        raise ValueError(
+            f"Input X contains NaN within series {row}; only timepoints at the end that are NaN in "
+            "all channels are padding. Drop or repair such series."
+        )
     return lengths
 
 

@@ -5,7 +5,7 @@ import torch
 
 from .. import networks
 from .._batches import ArrayData, SeriesData
-from .._checks import check_finite, check_option, check_rows
+from .._checks import FLOATS, check_finite, check_option, check_rows
 from .._training import predict_rows
 from ..networks import ScaledSeries
 from ._classifier_base import VARIADIC, NetClassifier
@@ -13,7 +13,7 @@ from ._series_base import (
     as_series,
     check_series,
     ends_in_nan,
-    holds_arrays,
+    holds_series,
     joined,
     series_lengths,
     without_padding,
@@ -273,12 +273,13 @@ default="cross_entropy"
             )
 
     def _check_cases(self, X, *, reset):
-        is_list = holds_arrays(X)
+        is_list = holds_series(X)
         X = joined(X)
         if not reset:
             X = self._as_fitted(X)
-        any_length = not reset and (ends_in_nan(X) or (is_list and self.takes_unequal_lengths))
-        X = check_rows(self, X, reset=reset, finite=False, any_length=any_length)
+            if ends_in_nan(X) or (is_list and self.takes_unequal_lengths):
+                return self._check_other_lengths(X)
+        X = check_rows(self, X, reset=reset, finite=False)
         if reset:
             self._check_shape(X)
         if not ends_in_nan(X):
@@ -286,24 +287,47 @@ default="cross_entropy"
             return X
         X = as_series(X)
         lengths = series_lengths(X)
-        if not self.takes_unequal_lengths:
-            raise ValueError(
-                f"X has series of {lengths.min()} to {lengths.max()} timepoints, the rest NaN, "
-                f"but network={self.network!r} takes series of one length; use another such as "
-                "'fcn', or bring them to one length."
-            )
+        X = X[:, :, : lengths.max()]
+        self._check_lengths(lengths)
         if reset:
             self.shape_in_ = X.shape[1:]
             self.n_features_in_ = X.shape[1]
             vars(self).pop("feature_names_in_", None)
         return X
 
+    def _check_other_lengths(self, X):
+        """Return series of lengths of their own, of as many channels as those fitted."""
+        n_channels = (1, *self.shape_in_)[-2]
+        X = as_series(X)
+        if X.ndim != 3 or X.shape[1] != n_channels:
+            raise ValueError(
+                f"X has shape {X.shape} but {type(self).__name__} was fitted on {n_channels} "
+                "channels; give (n_cases, n_channels, n_timepoints)."
+            )
+        X = X.astype(X.dtype if X.dtype in FLOATS else FLOATS[0], copy=False)
+        if ends_in_nan(X):
+            lengths = series_lengths(X)
+            self._check_lengths(lengths)
+            return X[:, :, : lengths.max()]
+        check_finite(X)
+        return X
+
+    def _check_lengths(self, lengths):
+        if lengths.min() < lengths.max() and not self.takes_unequal_lengths:
+            raise ValueError(
+                f"X has series of {lengths.min()} to {lengths.max()} timepoints, the rest NaN, "
+                f"but network={self.network!r} takes series of one length; use another such as "
+                "'fcn', or bring them to one length."
+            )
+
     def _as_fitted(self, X):
         """Return series of one channel in the rank of those fitted, others as they are."""
         n_axes = 1 + len(self.shape_in_)
+        if n_axes == 3 and hasattr(X, "to_numpy"):
+            X = X.to_numpy()
         if not isinstance(X, np.ndarray) or X.ndim not in (2, 3) or X.ndim == n_axes:
             return X
-        if X.ndim == 2 and self.shape_in_[0] == 1:
+        if X.ndim == 2 and self.shape_in_[0] == 1 and X.dtype.kind in "fiub":
             return as_series(X)
         if X.ndim == 3 and X.shape[1] == 1:
             return X[:, 0]

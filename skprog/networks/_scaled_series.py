@@ -58,15 +58,17 @@ def _inside(X, lengths):
 
 def _standardised(X, lengths=None):
     """Return series with a mean of 0 and a standard deviation of 1, constant ones as 0."""
+    inside = None if lengths is None else _inside(X, lengths)
     # The mean of equal values, rounded, need not be their value; that of zeros is.
     X = X - X[:, :, :1]
-    if lengths is None:
-        deviations = X - X.mean(dim=2, keepdim=True)
-        scale = deviations.square().mean(dim=2, keepdim=True).sqrt()
-    else:
-        inside = _inside(X, lengths)
-        n = inside.sum(dim=2, keepdim=True)
+    if inside is not None:
         X = X.masked_fill(~inside, 0.0)
-        deviations = (X - X.sum(dim=2, keepdim=True) / n) * inside
-        scale = (deviations.square().sum(dim=2, keepdim=True) / n).sqrt()
+    # Nor must squares of small or large values leave the range of their type.
+    largest = X.abs().amax(dim=2, keepdim=True)
+    X = X / torch.where(largest > 0, largest, 1.0)
+    n = X.shape[2] if inside is None else inside.sum(dim=2, keepdim=True)
+    deviations = X - X.sum(dim=2, keepdim=True) / n
+    if inside is not None:
+        deviations = deviations * inside
+    scale = (deviations.square().sum(dim=2, keepdim=True) / n).sqrt()
     return deviations / torch.where(scale > 0, scale, 1.0)

@@ -222,7 +222,7 @@ class LRScheduleDisplay:
     def _plot_restarts(self, ax, places, lrs, ends):
         """Mark restarts that a batch came after, and return a handle for each kind."""
         handles = []
-        events = [event for event in self.restarts or () if event["epoch"] < len(ends)]
+        events = [event for event in self.restarts or () if event and event["epoch"] < len(ends)]
         for is_early, name in ((False, "restart"), (True, "restart before the peak")):
             epochs = [event["epoch"] for event in events if event["before_peak"] == is_early]
             if not epochs:
