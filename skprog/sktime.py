@@ -195,13 +195,10 @@ class SktimeClassifier(BaseClassifier):
 def takes_unequal_lengths(estimator):
     """Tell whether an estimator, or each step of a pipeline, takes series of unequal length."""
     steps = [step for _, step in getattr(estimator, "steps", [("", estimator)])]
-    try:
-        return all(
-            step in (None, "passthrough") or getattr(step, "takes_unequal_lengths", False)
-            for step in steps
-        )
-    except (TypeError, ValueError):  # parameters out of range, which fit complains of
-        return False
+    return all(
+        step in (None, "passthrough") or getattr(step, "takes_unequal_lengths", False)
+        for step in steps
+    )
 
 
 def check_classifier(estimator):
