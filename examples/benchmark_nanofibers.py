@@ -4,13 +4,15 @@ Beads in simulated micrographs: images told and pixels found
 
 Networks are trained on simulated micrographs with image labels only and judged on others by the
 images they tell rightly and by how well their maps rank the pixels of beads, beside brightness,
-five statistics of the texture and what a perfect network of the same field could reach. Fits are
-kept in --work, so that an interrupted run goes on where it stopped.
+five statistics of the texture and what a perfect network of the same field could reach. Networks
+that are told which tiles hold beads, and more images, tell what limits the others. Runs are kept in
+a table in --output, so that an interrupted benchmark goes on where it stopped.
 """
 
 import argparse
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import joblib
 import numpy as np
@@ -21,23 +23,58 @@ from scipy import stats
 from scipy.ndimage import gaussian_filter, uniform_filter
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils import Bunch
+from tqdm import tqdm
 
 from skprog.datasets import make_nanofibers
 from skprog.estimators import SEMClassifier
 from skprog.preprocessing import PatchSelector
 
 TILED = {"tiles": "all", "augment": True, "vote": "top_k"}
-ADAM = {**TILED, "optimizer": "adam", "max_steps": 1000}
-LABELLED = {"optimizer": "adam", "max_steps": 1000, "hidden_batch_norm": True, "augment": True}
-LOCAL = {**ADAM, "head": "local", "n_blocks": 4, "patch_size": 256, "batch_size": 16}
-# Parameters, and steps on images of the easy preset that come before.
+ADAM = {**TILED, "optimizer": "adam", "max_steps": 1000, "hidden_batch_norm": True}
+LOCAL = {
+    **TILED,
+    "optimizer": "adam",
+    "max_steps": 1000,
+    "head": "local",
+    "n_blocks": 4,
+    "patch_size": 256,
+    "batch_size": 16,
+}
+LONG = {"max_steps": 3000}
+N_MANY = 2000
+# Training images that are scored too, to tell what is not learnt from what does not carry over.
+N_SCORED = 240
+
+
+class Setting(NamedTuple):
+    """How a network is trained."""
+
+    params: dict
+    n_easy_steps: int = 0  # on images of the easy preset, before
+    is_many: bool = False  # N_MANY smaller images instead
+    is_labelled: bool = False  # by the mask of each tile, which no user has
+
+
 SETTINGS = {
-    "paper: CNN5*, representative patch, 300 steps": ({}, 0),
-    "all tiles, 300 steps": (TILED, 0),
-    "all tiles, Adam, 1000 steps": ({**ADAM, "hidden_batch_norm": True}, 0),
-    "local head, Adam, 300 easy and 1000 steps": (LOCAL, 300),
+    "paper: CNN5*, representative patch, 300 steps": Setting({}),
+    "all tiles, 300 steps": Setting(TILED),
+    "all tiles, Adam, 1000 steps": Setting(ADAM),
+    "all tiles, Adam, 3000 steps": Setting(ADAM | LONG),
+    "the same, many images": Setting(ADAM | LONG, is_many=True),
+    "local head, Adam, 300 easy and 1000 steps": Setting(LOCAL, 300),
+    "local head, Adam, 300 easy and 3000 steps": Setting(LOCAL | LONG, 300),
+    "local head, the same, many images": Setting(LOCAL | LONG, 300, is_many=True),
+    "tiles labelled, CNN5*, 1000 steps": Setting(ADAM, is_labelled=True),
+    "tiles labelled, CNN5*, 3000 steps": Setting(ADAM | LONG, is_labelled=True),
+    "tiles labelled, CNN5*, 3000 steps, many images": Setting(
+        ADAM | LONG, is_many=True, is_labelled=True
+    ),
+    "tiles labelled, local head, 3000 steps, many images": Setting(
+        LOCAL | LONG | {"patch_size": 128}, is_many=True, is_labelled=True
+    ),
 }
 
 
@@ -87,55 +124,73 @@ def tiles_against_map(model, images):
     }
 
 
-def run(params, n_easy, seed, amp, train, test):
-    """Return the share of images told rightly and the AUROC of images and pixels."""
+def train_network(setting, seed, amp, train):
+    """Return a classifier of images trained on their labels."""
+    params = setting.params
     model = SEMClassifier(**params, amp=amp, random_state=seed)
-    if n_easy:
+    if not params:
+        model = make_pipeline(PatchSelector(), model)
+    if setting.n_easy_steps:
         easy = make_nanofibers(120, size=512, difficulty="easy", random_state=5)
-        model.set_params(warm_start=True, max_steps=n_easy).fit(easy.images, easy.target)
+        model.set_params(warm_start=True, max_steps=setting.n_easy_steps)
+        model.fit(easy.images, easy.target)
         model.set_params(max_steps=params["max_steps"])
-    beaded = test.target == 1
-    if "tiles" not in params:
-        patches = PatchSelector().fit(train.images)
-        model.fit(patches.transform(train.images), train.target)
-        X = patches.transform(test.images)
-    else:
-        model.fit(train.images, train.target)
-        X = test.images
-    against_map = {}
-    if params.get("tiles") == "all" and params.get("head") != "local":
-        against_map = tiles_against_map(model, test.images[:20])
-    return {
-        "accuracy": np.mean(model.predict(X) == test.target),
-        "image AUROC": roc_auc_score(test.target, model.predict_proba(X)[:, 1]),
-        "pixel AUROC": pixel_auroc(test.masks[beaded], model.defect_map(test.images[beaded])),
-        **against_map,
-    }
+    return model.fit(train.images, train.target)
 
 
-def run_labelled(seed, amp, train, test):
-    """Return the AUROC of images and pixels for CNN5* that is told which tiles hold beads.
+def train_on_labelled_tiles(setting, seed, amp, train):
+    """Return a network that is told which tiles hold beads.
 
-    What is better here than with labels of images is the price of those. An image scores the mean
-    of its five highest tiles.
+    What is better here than with labels of images is the price of those.
     """
-    selector = PatchSelector(strategy="all").fit(train.images)
+    size = setting.params.get("patch_size", 128)
+    selector = PatchSelector(size, strategy="all").fit(train.images)
     tiles, positions = selector.transform(train.images, return_positions=True)
-    size = tiles.shape[-1]
     y = [
         int(mask[row : row + size, column : column + size].any())
         for mask, corners in zip(train.masks, positions, strict=True)
         for row, column in corners
     ]
-    model = SEMClassifier(**LABELLED, amp=amp, random_state=seed)
-    model.fit(tiles.reshape(-1, size, size), y)
-    tiles = selector.transform(test.images)
-    scores = model.predict_proba(tiles.reshape(-1, size, size))[:, 1].reshape(len(tiles), -1)
+    # Fitted on tiles, it is asked for them as well.
+    params = {**setting.params, "tiles": None}
+    model = SEMClassifier(**params, amp=amp, random_state=seed)
+    return model.fit(tiles.reshape(-1, size, size), y)
+
+
+def highest_tiles(model, images):
+    """Return the mean score of the five highest tiles of each image."""
+    height, width = model.shape_in_
+    tiles = PatchSelector(height, strategy="all").transform(images)
+    scores = model.predict_proba(tiles.reshape(-1, height, width))[:, 1]
+    return np.sort(scores.reshape(len(images), -1))[:, -5:].mean(axis=1)
+
+
+def run(name, setting, seed, amp, train, test):
+    """Return the share of images told rightly and the AUROC of images and pixels."""
+    torch.set_num_threads(1)
+    measures = {"method": name, "seed": seed}
+    if setting.is_labelled:
+        model = train_on_labelled_tiles(setting, seed, amp, train)
+        scored, test_scores = (
+            highest_tiles(model, images) for images in (train.images[:N_SCORED], test.images)
+        )
+    else:
+        of_images = train_network(setting, seed, amp, train)
+        model = of_images[-1] if isinstance(of_images, Pipeline) else of_images
+        scored, test_scores = (
+            of_images.predict_proba(images)[:, 1]
+            for images in (train.images[:N_SCORED], test.images)
+        )
+        measures["accuracy"] = np.mean(of_images.predict(test.images) == test.target)
     beaded = test.target == 1
-    return {
-        "image AUROC": roc_auc_score(test.target, np.sort(scores)[:, -5:].mean(axis=1)),
+    measures |= {
+        "training image AUROC": roc_auc_score(train.target[:N_SCORED], scored),
+        "image AUROC": roc_auc_score(test.target, test_scores),
         "pixel AUROC": pixel_auroc(test.masks[beaded], model.defect_map(test.images[beaded])),
     }
+    if model.tiles == "all" and model.head == "dense":
+        measures |= tiles_against_map(model, test.images[:20])
+    return measures
 
 
 def references(train, test):
@@ -160,56 +215,74 @@ def references(train, test):
     return rows
 
 
+def draw_many(kind):
+    """Return N_MANY images of a quarter of the area, drawn on all cores."""
+    kind = {**kind, "size": kind["size"] // 2}
+    drawn = joblib.Parallel(n_jobs=-1)(
+        joblib.delayed(make_nanofibers)(100, **kind, random_state=100 + i)
+        for i in range(N_MANY // 100)
+    )
+    return Bunch(
+        **{
+            key: np.concatenate([each[key] for each in drawn])
+            for key in ("images", "target", "masks")
+        }
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
     parser.add_argument("--difficulty", choices=("standard", "easy"), default="standard")
     parser.add_argument("--n-train", type=int, default=240)
-    parser.add_argument("--n-test", type=int, default=100)
+    parser.add_argument("--n-test", type=int, default=400)
     parser.add_argument("--size", type=int, default=1024)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2, help="fits at a time, one thread each")
     parser.add_argument("--amp", default=None, help="mixed precision, such as bf16")
-    parser.add_argument("--work", type=Path, default=Path("demo-output/nanofibers"))
     parser.add_argument("--output", type=Path, default=Path("demo-output/nanofibers"))
     parser.add_argument("--quick", action="store_true", help="a few steps, to see that it runs")
     arguments = parser.parse_args()
-    for folder in (arguments.work, arguments.output):
-        folder.mkdir(parents=True, exist_ok=True)
     n_train, n_test, size = arguments.n_train, arguments.n_test, arguments.size
-    if arguments.quick:
-        n_train, n_test, size = 4, 4, 512
-    kind = {"size": size, "difficulty": arguments.difficulty}
-    train = make_nanofibers(n_train, **kind, random_state=1)
-    test = make_nanofibers(n_test, **kind, random_state=3)
     settings = SETTINGS
     if arguments.quick:
-        LABELLED["max_steps"] = 2
+        arguments.output = arguments.output / "quick"
+        n_train, n_test, size = 4, 4, 512
         settings = {
-            name: ({**params, "max_steps": 2}, min(n_easy, 2))
-            for name, (params, n_easy) in SETTINGS.items()
+            name: setting._replace(
+                params={**setting.params, "max_steps": 2},
+                n_easy_steps=min(setting.n_easy_steps, 2),
+                is_many=False,
+            )
+            for name, setting in SETTINGS.items()
         }
-    cached = joblib.Memory(arguments.work, verbose=0).cache(run)
-    keys = [(name, seed) for seed in range(arguments.seeds) for name in settings]
-    outputs = joblib.Parallel(n_jobs=arguments.jobs, verbose=5)(
-        joblib.delayed(cached)(*settings[name], seed, arguments.amp, train, test)
-        for name, seed in keys
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    path = arguments.output / f"nanofibers_{arguments.difficulty}_runs.csv"
+    done = pd.read_csv(path).to_dict("records") if path.exists() else []
+    known = {(row["method"], row["seed"]) for row in done}
+    todo = [(name, seed) for seed in range(arguments.seeds) for name in settings]
+    todo = [key for key in todo if key not in known]
+    kind = {"size": size, "difficulty": arguments.difficulty}
+    test = make_nanofibers(n_test, **kind, random_state=3)
+    train = {False: make_nanofibers(n_train, **kind, random_state=1)}
+    if any(settings[name].is_many for name, _ in todo):
+        train[True] = draw_many(kind)
+    parallel = joblib.Parallel(n_jobs=arguments.jobs, return_as="generator_unordered")
+    rows = parallel(
+        joblib.delayed(run)(
+            name, settings[name], seed, arguments.amp, train[settings[name].is_many], test
+        )
+        for name, seed in todo
     )
-    told = joblib.Memory(arguments.work, verbose=0).cache(run_labelled)
-    keys += [("tiles labelled by the mask", seed) for seed in range(arguments.seeds)]
-    outputs += joblib.Parallel(n_jobs=arguments.jobs, verbose=5)(
-        joblib.delayed(told)(seed, arguments.amp, train, test) for seed in range(arguments.seeds)
-    )
-    runs = pd.DataFrame(
-        [
-            {"method": name, "seed": seed, **row}
-            for (name, seed), row in zip(keys, outputs, strict=True)
-        ]
-    )
+    for row in tqdm(rows, total=len(todo), unit="fit"):
+        done.append(row)
+        pd.DataFrame(done).sort_values(["method", "seed"]).to_csv(path, index=False)
+    runs = pd.DataFrame(done)
     rows = [
         {"method": name, **{measure: f"{value:.3f}" for measure, value in row.items()}}
-        for name, row in references(train, test).items()
+        for name, row in references(train[False], test).items()
     ]
-    for name, group in runs.groupby("method", sort=False):
+    for name in (name for name in settings if name in set(runs["method"])):
+        group = runs[runs["method"] == name]
         row = {"method": name}
         for measure in group.columns.drop(["method", "seed"]):
             if group[measure].isna().any():

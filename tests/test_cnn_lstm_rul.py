@@ -229,6 +229,16 @@ def test_best_weights_are_restored(spectrograms):
     assert torch.equal(weights(model), weights(shorter))
 
 
+def test_last_weights_are_kept_where_the_best_are_switched_off(spectrograms):
+    X, y = spectrograms
+    params = {**SMALL, "max_epochs": 12, "lr": 0.05, "lr_decay": 1.0, "validation_fraction": 0.25}
+    best = CnnLstmRUL(**params).fit(X, y)
+    model = CnnLstmRUL(**params).set_params(net_params__callbacks__best_weights=None).fit(X, y)
+    assert model.best_epoch_ == 12 > best.best_epoch_
+    np.testing.assert_array_equal(model.history_[:, "valid_loss"], best.history_[:, "valid_loss"])
+    assert not torch.equal(weights(model), weights(best))
+
+
 def test_early_stopping_stops(spectrograms):
     params = {**SMALL, "max_epochs": 200, "lr": 0.05, "lr_decay": 1.0, "n_iter_no_change": 3}
     model = CnnLstmRUL(**params, early_stopping=True, validation_fraction=0.25).fit(*spectrograms)
@@ -340,6 +350,8 @@ def test_net_params_reach_skorch(spectrograms):
             "net_params sets 'callbacks', which is",
         ),
         ({"net_params": {"lr": 1}}, "net_params sets 'lr'"),
+        ({"net_params": {"callbacks__best_weights": 3}}, "'callbacks__best_weights' to None only"),
+        ({"net_params": {"callbacks__best_weights": None}}, "which takes a validation_fraction"),
         ({"callbacks": [LRScheduler()]}, "would overwrite the rates of LRScheduler"),
         ({"callbacks": [("train_loss", ProgressBar())]}, "one of the estimator's own"),
         ({"callbacks": [ProgressBar(), ProgressBar()]}, "'ProgressBar' twice"),

@@ -33,6 +33,8 @@ RESERVED = (
     "lr_decay",
     "f1_annealing",
 )
+# What skorch may be told of them: to keep the last weights.
+BEST_WEIGHTS = "callbacks__best_weights"
 NOT_FOR_NET = (
     "callbacks",
     "criterion",
@@ -268,7 +270,16 @@ class NetEstimator(BaseEstimator):
         if not isinstance(self.net_params, dict | None):
             raise TypeError(f"net_params={self.net_params!r} must be a dict or None.")
         own = self.get_params(deep=False)
-        for name in map(str, self.net_params or {}):
+        params = dict(self.net_params or {})
+        if BEST_WEIGHTS in params:
+            if params.pop(BEST_WEIGHTS) is not None:
+                raise ValueError(f"net_params can set {BEST_WEIGHTS!r} to None only.")
+            if self.early_stopping or self.validation_fraction is None:
+                raise ValueError(
+                    f"net_params sets {BEST_WEIGHTS!r} to None, to keep the last weights, which "
+                    "takes a validation_fraction and early_stopping=False."
+                )
+        for name in map(str, params):
             is_own = name in own or name.removeprefix("optimizer__") in own
             if is_own or name.partition("__")[0] in NOT_FOR_NET:
                 raise ValueError(

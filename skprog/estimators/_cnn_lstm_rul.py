@@ -94,7 +94,8 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
     callbacks : list of skorch callbacks or (name, callback), default=None
         Callbacks, cloned before use.
     net_params : dict, default=None
-        Further arguments of :class:`skorch.NeuralNet`, such as ``optimizer__betas``.
+        Further arguments of :class:`skorch.NeuralNet`, such as ``optimizer__betas``;
+        ``{"callbacks__best_weights": None}`` keeps the last weights, not the best.
     checkpoint : str, path-like or None, default=None
         File written after each epoch, from which an interrupted fit on the same data resumes.
         Delete it to start anew; raise ``max_epochs`` to train on.

@@ -90,7 +90,8 @@ default="cross_entropy"
     callbacks : list of skorch callbacks or (name, callback), default=None
         Callbacks, cloned before use.
     net_params : dict, default=None
-        Further arguments of :class:`skorch.NeuralNet`, such as ``optimizer__nesterov``.
+        Further arguments of :class:`skorch.NeuralNet`, such as ``optimizer__nesterov``;
+        ``{"callbacks__best_weights": None}`` keeps the last weights, not the best.
     checkpoint : str, path-like or None, default=None
         File written after each epoch, from which an interrupted fit on the same data resumes;
         further networks append their number to its name (``.1``, ``.2``). Delete them to start
