@@ -105,6 +105,7 @@ def tiles_against_map(model, images):
         for image in images:
             X = module.standardise(torch.tensor(image)[None])
             tiles = torch.from_numpy(PatchSelector(strategy="all").transform(X.numpy())[0])
+            X, tiles = (each.to(model.net_.device) for each in (X, tiles))
             whole = module.encode(X)
             alone = module.encode(tiles)
             n_tiles = whole.shape[-1] // per_tile
