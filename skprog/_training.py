@@ -1,6 +1,6 @@
 """The skorch net inside the estimators, its predictions and its random state.
 
-Knows torch and skorch only.
+Knows torch, skorch and scikit-learn only.
 """
 
 import contextlib
@@ -11,11 +11,13 @@ from numbers import Integral
 
 import numpy as np
 import torch
+from scipy.special import softmax
+from sklearn.base import ClassifierMixin
 from skorch import NeuralNet
 
 from ._batches import n_batches
 
-__all__ = ["TrainingNet", "forked_generator", "resolve_device"]
+__all__ = ["ClassifierNet", "TrainingNet", "forked_generator", "resolve_device"]
 
 _one_at_a_time = threading.RLock()
 AMP_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -93,7 +95,13 @@ class TrainingNet(NeuralNet):
 
     def infer(self, x, **fit_params):
         with self.autocast():
-            return super().infer(x, **fit_params).float()
+            output = super().infer(x, **fit_params)
+        if not isinstance(output, torch.Tensor):
+            raise TypeError(
+                f"the network returns a {type(output).__name__}; its forward must return one "
+                "tensor, without a softmax."
+            )
+        return output.float()
 
     def get_split_datasets(self, X, y=None, **fit_params):
         return X
@@ -139,6 +147,32 @@ class TrainingNet(NeuralNet):
         self.scaler_.step(self.optimizer_)
         self.scaler_.update()
         return {"loss": loss, "y_pred": y_pred}
+
+
+class ClassifierNet(ClassifierMixin, TrainingNet):
+    """A net whose outputs are logits, so that skorch's callbacks score it as a classifier.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        Passed to :class:`TrainingNet`.
+    n_classes : int
+        Classes, which are the numbers from 0.
+    """
+
+    def __init__(self, *args, n_classes, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.n_classes = n_classes
+
+    @property
+    def classes_(self):
+        return np.arange(self.n_classes)
+
+    def predict_proba(self, X):
+        return softmax(super().predict_proba(X), axis=1)
+
+    def predict(self, X):
+        return self.predict_proba(X).argmax(axis=1)
 
 
 class _TrainingStopped(Exception):

@@ -135,10 +135,16 @@ def test_progress_bar_counts_batches_of_all_epochs(capsys):
 
 
 def test_ctrl_c_that_falls_into_a_callback_passes_on():
+    # A shell in the background starts its programs deaf to it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
     class PressCtrlC(Callback):
         def on_epoch_end(self, net, **kwargs):
             signal.raise_signal(signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
-        train([PressCtrlC()], 5)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train([PressCtrlC()], 5)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)

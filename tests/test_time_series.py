@@ -11,7 +11,7 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EpochScoring
 
 from skprog.callbacks import AdaptiveCycle, OneCycle
 from skprog.estimators import TimeSeriesClassifier
@@ -363,6 +363,32 @@ def test_what_padding_may_be_is_told(tones):
     X[3] = np.nan
     with pytest.raises(ValueError, match=r"X\[3\] has no timepoints"):
         TimeSeriesClassifier(**SMALL).fit(X, y)
+
+
+def test_scores_of_skorch_are_those_of_a_classifier(tones):
+    scores = [
+        EpochScoring("accuracy", lower_is_better=False),
+        EpochScoring("roc_auc_ovr", lower_is_better=False),
+        EpochScoring("accuracy", lower_is_better=False, on_train=True, name="train_accuracy"),
+    ]
+    params = {**SMALL, "max_epochs": 40, "validation_fraction": 0.25}
+    callbacks = [(f"score{i}", score) for i, score in enumerate(scores)]
+    history = TimeSeriesClassifier(**params, callbacks=callbacks).fit(*tones).history_
+    for name in ("accuracy", "roc_auc_ovr", "train_accuracy"):
+        assert history[-1, name] == 1.0
+    assert history[0, "accuracy"] in np.arange(13) / 12
+
+
+def test_a_network_that_returns_several_things_is_refused(tones):
+    class Two(torch.nn.Linear):
+        def __init__(self, n_timepoints, n_classes):
+            super().__init__(n_timepoints, n_classes)
+
+        def forward(self, X):
+            return super().forward(X[:, 0]), X
+
+    with pytest.raises(TypeError, match="the network returns a tuple; its forward must"):
+        TimeSeriesClassifier(Two, scale=None).fit(*tones)
 
 
 def test_two_schedules_are_refused(tones):

@@ -42,6 +42,7 @@ NOT_FOR_NET = (
     "iterator_train",
     "iterator_valid",
     "module",
+    "n_classes",
     "train_split",
 )
 
@@ -320,7 +321,8 @@ class NetEstimator(BaseEstimator):
             params["optimizer__weight_decay"] = self.weight_decay
         if hasattr(self, "momentum") and "momentum" in inspect.signature(optimizer).parameters:
             params["optimizer__momentum"] = self.momentum
-        net = TrainingNet(
+        net_class, net_params = self._net()
+        net = net_class(
             **{
                 "module": module,
                 "criterion": criterion,
@@ -334,6 +336,7 @@ class NetEstimator(BaseEstimator):
                 "callbacks": self._callbacks(checkpoint),
                 "verbose": 0,
                 **params,
+                **net_params,
                 **(self.net_params or {}),
             }
         )
@@ -381,6 +384,10 @@ class NetEstimator(BaseEstimator):
 
     def _own_callbacks(self):
         return []
+
+    def _net(self):
+        """Return the class of the net and its own parameters."""
+        return TrainingNet, {}
 
     def _augment(self):
         """Return what changes the inputs of training batches, if anything."""

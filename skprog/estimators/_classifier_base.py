@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from .._batches import ArrayData
 from .._checks import check_finite, check_integer, check_option, check_rows, is_sequences
-from .._training import predict_rows
+from .._training import ClassifierNet, predict_rows
 from ..callbacks import F1Annealing
 from ..losses import (
     ClassBalancedLoss,
@@ -262,6 +262,9 @@ class NetClassifier(ClassifierMixin, NetEstimator):
 
     def _data(self, X, y):
         return ArrayData(self._cases(X), y)
+
+    def _net(self):
+        return ClassifierNet, {"n_classes": len(self.classes_)}
 
     def _criterion(self, data_train):
         loss, given = (self.loss, {}) if inspect.isclass(self.loss) else LOSSES[self.loss]
