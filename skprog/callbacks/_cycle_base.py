@@ -2,9 +2,10 @@
 
 import math
 
-from skorch.callbacks import Callback, LRScheduler
+from skorch.callbacks import Callback
 
 from .._checks import check_integer, check_number, check_option
+from ._schedule_base import other_schedules
 
 MOMENTA = (0.95, 0.85)
 
@@ -15,6 +16,8 @@ class Cycle(Callback):
     A subclass has the parameters ``lr_max, lr_min, lr_final, n_updates, pct_start, three_phase``
     and ``cycle_momentum``.
     """
+
+    sets_learning_rate = True
 
     def initialize(self):
         self._check_params()
@@ -108,11 +111,7 @@ class Cycle(Callback):
                 f"{type(net.optimizer_).__name__} has neither betas nor momentum to cycle; set "
                 "cycle_momentum=False."
             )
-        others = [
-            type(each).__name__
-            for _, each in getattr(net, "callbacks_", ())
-            if each is not self and isinstance(each, Cycle | LRScheduler)
-        ]
+        others = other_schedules(net, self)
         if others:
             raise ValueError(
                 f"callbacks hold two schedules of the learning rate, {type(self).__name__} and "

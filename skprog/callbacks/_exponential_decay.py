@@ -22,6 +22,11 @@ class ExponentialDecay(Callback):
         check_number("factor", self.factor, above=0, maximum=1)
         return self
 
+    @property
+    def sets_learning_rate(self):
+        """Whether the factor is another than 1."""
+        return self.factor != 1
+
     def on_epoch_begin(self, net, **kwargs):
         for group in net.optimizer_.param_groups:
             initial = group.setdefault("initial_lr", group["lr"])

@@ -331,12 +331,14 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
             if getattr(self, name) is not None:
                 check_number(name, getattr(self, name), above=0)
         check_number("lr_decay", self.lr_decay, above=0, maximum=1)
-        has_scheduler = any(
-            isinstance(callback, LRScheduler) for _, callback in named_callbacks(self.callbacks)
-        )
-        if has_scheduler and self.lr_decay != 1:
+        schedules = [
+            type(callback).__name__
+            for _, callback in named_callbacks(self.callbacks)
+            if isinstance(callback, LRScheduler) or getattr(callback, "sets_learning_rate", False)
+        ]
+        if schedules and self.lr_decay != 1:
             raise ValueError(
-                f"lr_decay={self.lr_decay} would overwrite the rates of LRScheduler; set "
+                f"lr_decay={self.lr_decay} would overwrite the rates of {schedules[0]}; set "
                 "lr_decay=1.0."
             )
 

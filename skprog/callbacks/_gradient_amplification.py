@@ -1,0 +1,341 @@
+import math
+import warnings
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback
+
+from .._checks import check_integer, check_number, check_option
+from ._amplification_base import (
+    MEASURES,
+    GradientSums,
+    find_layers,
+    normalise_measures,
+    select_layers,
+)
+from ._schedule_base import SCHEDULES, check_phases, named_phases, other_schedules, phase_of
+
+# Under them a constant factor of the gradient cancels.
+SCALE_FREE = (
+    torch.optim.Adadelta,
+    torch.optim.Adagrad,
+    torch.optim.Adam,
+    torch.optim.Adamax,
+    torch.optim.NAdam,
+    torch.optim.RAdam,
+    torch.optim.RMSprop,
+    torch.optim.Rprop,
+)
+
+
+class GradientAmplification(Callback):
+    """Amplify the gradients of layers whose gradients agree from step to step [1]_.
+
+    A schedule says in which epochs. The first epoch of each of its amplified phases measures the
+    layers and amplifies none; those chosen at its end are amplified to the end of the phase. A
+    layer is amplified by itself: what flows back to earlier layers is as it was.
+
+    Parameters
+    ----------
+    schedule : {"params_1", "params_2"} or list of tuple, default="params_1"
+        Phases (last epoch counted from 1, learning rate or None, whether to amplify, factor). A
+        rate of None leaves the rate alone; another takes no other schedule beside it. The
+        paper's two schedules go by name: their epochs are scaled to the training's, their rates,
+        0.1 and 0.01 in the paper, are the estimator's ``lr`` and a tenth of it.
+    measure : {"G", "G_prime"}, default="G"
+        Measure of :func:`gradient_measure`, standardised over the layers.
+    case : {1, 2}, default=1
+        1 chooses layers whose standardised measure is above the threshold, 2 those whose absolute
+        value is.
+    threshold : float, default=1.5
+        Standard deviations; none of L layers can exceed sqrt(L - 1).
+    factor : float, default=2.0
+        What named schedules multiply gradients by.
+    reselect_every : int or None, default=None
+        Epochs after which layers are measured and chosen anew within a phase. The old ones stay
+        amplified while it is measured. None chooses once per phase.
+    strategy : {"intelligent", "random", "all"}, default="intelligent"
+        "random" draws as many layers as the measure would choose, "all" takes every layer: what
+        the method has to beat.
+    group : {"module", "parameter", "conv_bn"}, default="module"
+        A layer is a module that owns parameters, a parameter, or a convolution with the batch
+        normalisation that comes next.
+    layer_types : tuple of str or type, default=None
+        Modules that may be chosen, by class or its name, such as ``("Conv2d", "Linear")``. None
+        is all.
+    apply_to : {"gradient", "update"}, default="gradient"
+        "update" multiplies the step of the optimizer, which does so for Adam and its kin too,
+        under which a factor of the gradient cancels. It is the same as a higher learning rate of
+        the layer, its weight decay included.
+    random_state : int, default=None
+        Seed of the "random" strategy; None takes the training's.
+
+    Attributes
+    ----------
+    amplified_layers_ : list of str
+        Names of the layers chosen last.
+
+    See Also
+    --------
+    gradient_measure : The measure of one layer.
+    normalise_measures : Its values standardised over the layers.
+    skprog.plots.AmplificationDisplay : Shows what was measured and chosen.
+
+    Notes
+    -----
+    Each epoch of the history gets ``amplified_layers``, ``amplification_factor`` and, where layers
+    were measured, ``gradient_measures`` and ``normalised_measures`` by layer, ``n_measured_steps``
+    and ``n_left_out_steps``, those whose gradients were not finite; otherwise these are empty.
+
+    Gradients are those before weight decay, after unscaling of mixed precision and after the
+    callbacks before this one: it has to come after one that clips gradients. Frozen layers and
+    those without a gradient are left out of the standardisation.
+
+    Measures of noise are about 1/sqrt(n_steps): those of trainings of other lengths of epochs do
+    not compare. For a convolution before batch normalisation amplification by c has the effect of
+    weights smaller by sqrt(c), a transient of about (1 - momentum)/(4 lr weight_decay) steps.
+
+    References
+    ----------
+    .. [1] S. Basodi, K. Pusuluri, X. Xiao and Y. Pan, "Intelligent gradient amplification for
+       deep neural networks".
+
+    Examples
+    --------
+    >>> from skprog.callbacks import GradientAmplification
+    >>> phases = [(2, 0.1, False, 1), (8, 0.1, True, 2), (10, 0.01, False, 1)]
+    >>> callback = GradientAmplification(phases, threshold=1.0)
+    >>> GradientAmplification("params_1").phases(max_epochs=30, lr=0.1)[1]
+    (20, 0.1, True, 2.0)
+    """
+
+    def __init__(
+        self,
+        schedule="params_1",
+        *,
+        measure="G",
+        case=1,
+        threshold=1.5,
+        factor=2.0,
+        reselect_every=None,
+        strategy="intelligent",
+        group="module",
+        layer_types=None,
+        apply_to="gradient",
+        random_state=None,
+    ):
+        self.schedule = schedule
+        self.measure = measure
+        self.case = case
+        self.threshold = threshold
+        self.factor = factor
+        self.reselect_every = reselect_every
+        self.strategy = strategy
+        self.group = group
+        self.layer_types = layer_types
+        self.apply_to = apply_to
+        self.random_state = random_state
+
+    def initialize(self):
+        self._check_params()
+        self.amplified_layers_ = []
+        self.group_scales_ = None
+        return self
+
+    def _check_params(self):
+        if isinstance(self.schedule, str):
+            check_option("schedule", self.schedule, tuple(SCHEDULES))
+        else:
+            check_phases(self.schedule)
+        check_option("measure", self.measure, MEASURES)
+        check_option("case", self.case, (1, 2))
+        check_number("threshold", self.threshold, above=0)
+        check_number("factor", self.factor, above=0)
+        if self.reselect_every is not None:
+            check_integer("reselect_every", self.reselect_every)
+        check_option("strategy", self.strategy, ("intelligent", "random", "all"))
+        check_option("group", self.group, ("module", "parameter", "conv_bn"))
+        if self.layer_types is not None and not (
+            isinstance(self.layer_types, list | tuple)
+            and all(isinstance(each, str | type) for each in self.layer_types)
+        ):
+            raise TypeError(
+                f"layer_types={self.layer_types!r} must be a tuple of modules' classes or names."
+            )
+        check_option("apply_to", self.apply_to, ("gradient", "update"))
+        if self.random_state is not None:
+            check_integer("random_state", self.random_state, minimum=0)
+
+    @property
+    def sets_learning_rate(self):
+        """Whether a phase of the schedule has a learning rate."""
+        self._check_params()
+        return isinstance(self.schedule, str) or any(
+            lr is not None for _, lr, _, _ in self.schedule
+        )
+
+    def phases(self, max_epochs, *, lr=None):
+        """Return the phases of a training.
+
+        Parameters
+        ----------
+        max_epochs : int
+            Epochs of the training.
+        lr : float, default=None
+            Learning rate of the net, which named schedules start from.
+
+        Returns
+        -------
+        list of tuple
+            Last epoch, learning rate or None, whether amplified, and factor of each.
+
+        Raises
+        ------
+        ValueError
+            If a named schedule has more phases than there are epochs, or ``lr`` is missing for it.
+
+        Warns
+        -----
+        UserWarning
+            If an amplified phase of a named schedule has a single epoch, which only measures.
+        """
+        self._check_params()
+        if not isinstance(self.schedule, str):
+            return [tuple(phase) for phase in self.schedule]
+        check_integer("max_epochs", max_epochs)
+        if lr is None:
+            raise ValueError(
+                f"schedule={self.schedule!r} starts from the rate of the net; give lr."
+            )
+        return named_phases(self.schedule, max_epochs, lr=lr, factor=float(self.factor))
+
+    def on_train_begin(self, net, **kwargs):
+        self._check_net(net)
+        lr = net.lr_range_.lr_max_ if hasattr(net, "lr_range_") else net.lr
+        self._phases = self.phases(net.max_epochs, lr=lr)
+        if self.group_scales_ is None:
+            # Parameters that are given another rate than the rest keep their share of it.
+            self.group_scales_ = [group["lr"] / lr for group in net.optimizer_.param_groups]
+        self._layers = find_layers(net.module_, group=self.group, layer_types=self.layer_types)
+        if not self._layers:
+            raise ValueError(
+                f"{type(net.module_).__name__} has no trainable layer of layer_types="
+                f"{self.layer_types!r}."
+            )
+        # Read, not drawn, so that the training stays as it is without this callback.
+        self.seed_ = torch.initial_seed() if self.random_state is None else self.random_state
+        self._sums = None
+        self._before = None
+
+    def _check_net(self, net):
+        names = [name for name, _ in net.callbacks_]
+        callbacks = [callback for _, callback in net.callbacks_]
+        place = next(i for i, each in enumerate(callbacks) if each is self)
+        for name, other in zip(names[place + 1 :], callbacks[place + 1 :], strict=True):
+            if type(other).on_grad_computed is not Callback.on_grad_computed:
+                raise ValueError(
+                    f"callback {name!r} changes or reads gradients after GradientAmplification; "
+                    "put it before, as clipping undoes what was amplified."
+                )
+        others = other_schedules(net, self)
+        if self.sets_learning_rate and others:
+            raise ValueError(
+                f"schedule={self.schedule!r} sets learning rates, and so does {others[0]}; use "
+                "None as the rate of each phase or leave the other out."
+            )
+        if self.apply_to == "gradient" and isinstance(net.optimizer_, SCALE_FREE):
+            warnings.warn(
+                f"{type(net.optimizer_).__name__} cancels a constant factor of the gradient; use "
+                "apply_to='update' or optimizer='sgd'.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    def on_epoch_begin(self, net, **kwargs):
+        epoch = len(net.history)
+        start, lr, is_amplified, factor = phase_of(self._phases, epoch)
+        if lr is not None:
+            for group, scale in zip(net.optimizer_.param_groups, self.group_scales_, strict=True):
+                group["lr"] = lr * scale
+        if not is_amplified or epoch == start:
+            self.amplified_layers_ = []
+        n_since = epoch - start
+        is_due = n_since == 0 or (self.reselect_every and n_since % self.reselect_every == 0)
+        if is_amplified and is_due:
+            self._sums = GradientSums([p for layer in self._layers.values() for p in layer])
+        self._factor = factor if self.amplified_layers_ else 1.0
+        self._amplified = [p for name in self.amplified_layers_ for p in self._layers[name]]
+        net.history.record("amplified_layers", self.amplified_layers_)
+        net.history.record("amplification_factor", float(self._factor))
+
+    @torch.no_grad()
+    def on_grad_computed(self, net, named_parameters, **kwargs):
+        if self._sums is not None:
+            self._sums.add()
+        amplified = [parameter for parameter in self._amplified if parameter.grad is not None]
+        if not amplified:
+            return
+        if self.apply_to == "update":
+            self._before = amplified, torch._foreach_mul(amplified, 1)
+        else:
+            torch._foreach_mul_([parameter.grad for parameter in amplified], self._factor)
+
+    @torch.no_grad()
+    def on_batch_end(self, net, training=False, **kwargs):
+        if training and self._before is not None:
+            parameters, before = self._before
+            updates = torch._foreach_sub(parameters, before)
+            torch._foreach_add_(parameters, updates, alpha=self._factor - 1)
+            self._before = None
+
+    def on_epoch_end(self, net, **kwargs):
+        measures, normalised = {}, {}
+        sums, self._sums = self._sums, None
+        if sums is not None:
+            values = sums.measures(self._layers, self.measure)
+            names = [
+                name for name, value in zip(self._layers, values, strict=True) if value == value
+            ]
+            values = values[~np.isnan(values)]
+            measures = dict(zip(names, values.tolist(), strict=True))
+            if names:
+                scores = normalise_measures(values)
+                normalised = dict(zip(names, scores.tolist(), strict=True))
+                self.amplified_layers_ = self._select(names, scores, len(net.history))
+            else:
+                self.amplified_layers_ = []
+        net.history.record("gradient_measures", measures)
+        net.history.record("normalised_measures", normalised)
+        net.history.record("n_measured_steps", 0 if sums is None else sums.n_steps)
+        net.history.record("n_left_out_steps", 0 if sums is None else sums.n_left_out)
+
+    def _select(self, names, scores, epoch):
+        """Return the names of the layers to amplify."""
+        if self.strategy == "all":
+            return names
+        highest = math.sqrt(len(names) - 1)
+        if self.threshold >= highest:
+            warnings.warn(
+                f"threshold={self.threshold} is out of reach: of {len(names)} layers none is more "
+                f"than {highest:.2f} standard deviations from the mean; use less.",
+                UserWarning,
+                stacklevel=2,
+            )
+        chosen = select_layers(scores, case=self.case, threshold=self.threshold)
+        if not chosen.any():
+            warnings.warn(
+                f"no layer is amplified after epoch {epoch}: the highest normalised measure is "
+                f"{scores.max():.2f} and threshold={self.threshold}.",
+                UserWarning,
+                stacklevel=2,
+            )
+        rows = np.flatnonzero(chosen)
+        if self.strategy == "random":
+            rng = np.random.default_rng([self.seed_, epoch])
+            rows = np.sort(rng.choice(len(names), len(rows), replace=False))
+        return [names[i] for i in rows]
+
+    def on_train_end(self, net, **kwargs):
+        # Parameters of the net and buffers of their size stay out of pickles.
+        for name in ("_phases", "_layers", "_sums", "_before", "_amplified", "_factor"):
+            vars(self).pop(name, None)

@@ -1,0 +1,103 @@
+"""Schedules of the learning rate: who sets it, and phases of epochs."""
+
+import warnings
+from itertools import pairwise
+
+from skorch.callbacks import LRScheduler
+
+from .._checks import check_integer, check_number, check_option
+
+# The amplification paper's schedules of 150 epochs: ends of the phases, their rates over the net's,
+# and whether they are amplified.
+SCHEDULES = {
+    "params_1": ((50, 1.0, False), (100, 1.0, True), (130, 0.1, True), (150, 0.1, False)),
+    "params_2": ((10, 1.0, False), (100, 1.0, True), (145, 0.1, True), (150, 0.1, False)),
+}
+N_EPOCHS = 150
+
+
+def other_schedules(net, own):
+    """Return the names of a net's callbacks, but for one, that set the learning rate."""
+    return [
+        type(each).__name__
+        for _, each in getattr(net, "callbacks_", ())
+        if each is not own
+        and (isinstance(each, LRScheduler) or getattr(each, "sets_learning_rate", False))
+    ]
+
+
+def named_phases(name, max_epochs, *, lr, factor):
+    """Return the phases of a named schedule, scaled to a training.
+
+    Parameters
+    ----------
+    name : {"params_1", "params_2"}
+        Schedule.
+    max_epochs : int
+        Epochs of the training.
+    lr : float
+        Rate of the first phase.
+    factor : float
+        Factor of the amplified phases.
+
+    Returns
+    -------
+    list of tuple
+        Last epoch, learning rate, whether amplified, and factor of each.
+    """
+    named = SCHEDULES[name]
+    if max_epochs < len(named):
+        raise ValueError(
+            f"schedule={name!r} has {len(named)} phases but max_epochs={max_epochs}; train longer "
+            "or give phases as tuples."
+        )
+    phases = []
+    last = 0
+    for i, (end, share, is_amplified) in enumerate(named):
+        # At least one epoch for each phase, and for each to come.
+        n_to_come = len(named) - 1 - i
+        end = min(max(round(end * max_epochs / N_EPOCHS), last + 1), max_epochs - n_to_come)
+        if is_amplified and end == last + 1:
+            warnings.warn(
+                f"max_epochs={max_epochs} leaves an amplified phase of schedule={name!r} one "
+                f"epoch, {end}, which only measures; train longer.",
+                UserWarning,
+                stacklevel=3,
+            )
+        phases.append((end, lr * share, is_amplified, factor if is_amplified else 1.0))
+        last = end
+    return phases
+
+
+def phase_of(phases, epoch):
+    """Return the first epoch of an epoch's phase, its rate, whether amplified, and factor."""
+    start = 1
+    for end, *phase in phases:
+        if epoch <= end:
+            return start, *phase
+        start = end + 1
+    return start, None, False, 1.0
+
+
+def check_phases(schedule):
+    """Refuse phases that are not (last epoch, learning rate or None, amplified, factor)."""
+    if not isinstance(schedule, list | tuple) or not schedule:
+        names = " or ".join(map(repr, SCHEDULES))
+        raise TypeError(f"schedule={schedule!r} must be {names} or a list of tuples.")
+    for phase in schedule:
+        if not isinstance(phase, list | tuple) or len(phase) != 4:
+            raise ValueError(
+                f"schedule holds {phase!r}; give (last epoch, learning rate or None, whether to "
+                "amplify, factor)."
+            )
+        end, lr, is_amplified, factor = phase
+        check_integer("a last epoch of schedule", end)
+        if lr is not None:
+            check_number("a learning rate of schedule", lr, above=0)
+        check_option("what schedule says of amplifying", is_amplified, (False, True))
+        check_number("a factor of schedule", factor, above=0)
+    for (end, *_), (later, *_) in pairwise(schedule):
+        if later <= end:
+            raise ValueError(
+                f"schedule has phases that end at {end} and {later}; last epochs must rise."
+            )
