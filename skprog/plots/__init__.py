@@ -1,5 +1,6 @@
 """Displays: data in the constructor, drawn by ``plot``; they need matplotlib."""
 
+from ._amplification import AmplificationDisplay
 from ._class_threshold import ClassThresholdDisplay
 from ._defect_map import DefectMapDisplay
 from ._feature_map import FeatureMapDisplay
@@ -14,6 +15,7 @@ from ._rul_index import RULIndexDisplay
 from ._spectrogram import SpectrogramDisplay
 
 __all__ = [
+    "AmplificationDisplay",
     "ClassThresholdDisplay",
     "DefectMapDisplay",
     "FeatureMapDisplay",
