@@ -45,6 +45,7 @@ LOCAL = {
 }
 LONG = {"max_steps": 3000}
 N_MANY = 2000
+KEY = ["method", "seed", "test images"]
 # Training images that are scored too, to tell what is not learnt from what does not carry over.
 N_SCORED = 240
 
@@ -169,7 +170,7 @@ def highest_tiles(model, images):
 def run(name, setting, seed, amp, train, test):
     """Return the share of images told rightly and the AUROC of images and pixels."""
     torch.set_num_threads(1)
-    measures = {"method": name, "seed": seed}
+    measures = {"method": name, "seed": seed, "test images": len(test.target)}
     if setting.is_labelled:
         model = train_on_labelled_tiles(setting, seed, amp, train)
         scored, test_scores = (
@@ -216,6 +217,27 @@ def references(train, test):
     return rows
 
 
+def summarise(runs, floors, settings):
+    """Return a row for each floor and ceiling and each method, with intervals over seeds."""
+    n = runs["test images"].iloc[0]
+    rows = [
+        {"method": name, "test images": n, **{key: f"{value:.3f}" for key, value in row.items()}}
+        for name, row in floors.items()
+    ]
+    for name in (name for name in settings if name in set(runs["method"])):
+        group = runs[runs["method"] == name]
+        row = {"method": name, "test images": n, "seeds": len(group)}
+        for measure in group.columns.drop(KEY):
+            if group[measure].isna().any():
+                continue
+            row[measure] = f"{group[measure].mean():.3f}"
+            if len(group) > 1:
+                spread = group[measure].std() / np.sqrt(len(group))
+                row[measure] += f" ± {stats.t.ppf(0.975, len(group) - 1) * spread:.3f}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def draw_many(kind):
     """Return N_MANY images of a quarter of the area, drawn on all cores."""
     kind = {**kind, "size": kind["size"] // 2}
@@ -242,6 +264,7 @@ def main():
     parser.add_argument("--amp", default=None, help="mixed precision, such as bf16")
     parser.add_argument("--output", type=Path, default=Path("demo-output/nanofibers"))
     parser.add_argument("--quick", action="store_true", help="a few steps, to see that it runs")
+    parser.add_argument("--tables", action="store_true", help="train nothing, only draw up tables")
     arguments = parser.parse_args()
     n_train, n_test, size = arguments.n_train, arguments.n_test, arguments.size
     settings = SETTINGS
@@ -259,9 +282,13 @@ def main():
     arguments.output.mkdir(parents=True, exist_ok=True)
     path = arguments.output / f"nanofibers_{arguments.difficulty}_runs.csv"
     done = pd.read_csv(path).to_dict("records") if path.exists() else []
-    known = {(row["method"], row["seed"]) for row in done}
-    todo = [(name, seed) for seed in range(arguments.seeds) for name in settings]
-    todo = [key for key in todo if key not in known]
+    known = {tuple(row[name] for name in KEY) for row in done}
+    todo = [
+        (name, seed)
+        for seed in range(arguments.seeds)
+        for name in settings
+        if (name, seed, n_test) not in known and not arguments.tables
+    ]
     kind = {"size": size, "difficulty": arguments.difficulty}
     test = make_nanofibers(n_test, **kind, random_state=3)
     train = {False: make_nanofibers(n_train, **kind, random_state=1)}
@@ -276,23 +303,13 @@ def main():
     )
     for row in tqdm(rows, total=len(todo), unit="fit"):
         done.append(row)
-        pd.DataFrame(done).sort_values(["method", "seed"]).to_csv(path, index=False)
+        pd.DataFrame(done).sort_values(KEY).to_csv(path, index=False)
     runs = pd.DataFrame(done)
-    rows = [
-        {"method": name, **{measure: f"{value:.3f}" for measure, value in row.items()}}
-        for name, row in references(train[False], test).items()
-    ]
-    for name in (name for name in settings if name in set(runs["method"])):
-        group = runs[runs["method"] == name]
-        row = {"method": name}
-        for measure in group.columns.drop(["method", "seed"]):
-            if group[measure].isna().any():
-                continue
-            mean, deviation = group[measure].mean(), group[measure].std()
-            half = stats.t.ppf(0.975, len(group) - 1) * deviation / np.sqrt(len(group))
-            row[measure] = f"{mean:.3f} ± {half:.3f}"
-        rows.append(row)
-    table = pd.DataFrame(rows)
+    tables = []
+    for n, of_n in runs.groupby("test images"):
+        first = Bunch(**{name: values[:n] for name, values in test.items()})
+        tables.append(summarise(of_n, references(train[False], first), settings))
+    table = pd.concat(tables)
     table.to_csv(arguments.output / f"nanofibers_{arguments.difficulty}.csv", index=False)
     print(f"\n{table.to_string(index=False)}")
 
