@@ -10,6 +10,7 @@ _ESTIMATORS = (
     "CnnLstmRUL",
     "DummyRUL",
     "GHLClassifier",
+    "ImageClassifier",
     "SEMClassifier",
     "TimeSeriesClassifier",
 )
@@ -20,6 +21,7 @@ __all__ = [
     "CnnLstmRUL",
     "DummyRUL",
     "GHLClassifier",
+    "ImageClassifier",
     "SEMClassifier",
     "TimeSeriesClassifier",
     "__version__",

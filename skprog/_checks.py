@@ -155,12 +155,12 @@ def check_sequences(X):
     return X
 
 
-def check_rows(estimator, X, *, reset, finite=True):
-    """Return rows as floating-point numbers, whether RunSequences or an array of any rank.
+def check_rows(estimator, X, *, reset, finite=True, dtypes=FLOATS):
+    """Return rows as numbers, whether RunSequences or an array of any rank.
 
-    float16 and float32 are kept, everything else becomes float32. ``reset=True`` keeps
-    ``n_features_in_`` and ``shape_in_`` on the estimator, else they are compared.
-    ``finite=False`` lets arrays hold NaN and infinity.
+    Arrays of one of ``dtypes`` are kept, float16 and float32 without, and everything else becomes
+    float32, the first of them. ``reset=True`` keeps ``n_features_in_`` and ``shape_in_`` on the
+    estimator, else they are compared. ``finite=False`` lets arrays hold NaN and infinity.
     """
     if is_sequences(X):
         X = check_sequences(X)
@@ -172,7 +172,7 @@ def check_rows(estimator, X, *, reset, finite=True):
         check_plain("X", X)
         with np.errstate(over="ignore"):
             X = validate_data(
-                estimator, X, reset=reset, dtype=FLOATS, allow_nd=True, ensure_all_finite=False
+                estimator, X, reset=reset, dtype=dtypes, allow_nd=True, ensure_all_finite=False
             )
         if finite:
             check_finite(X)

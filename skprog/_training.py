@@ -290,6 +290,34 @@ def augment_images(X):
     return X
 
 
+def augment_crops(X, *, padding=4):
+    """Move images within a frame of zeros and mirror them at random, each one differently.
+
+    Parameters
+    ----------
+    X : Tensor of shape (n_images, n_channels, height, width)
+        Images.
+    padding : int, default=4
+        Width of the frame in pixels, out of which an image of the size before is cut.
+
+    Returns
+    -------
+    Tensor of shape (n_images, n_channels, height, width)
+        Images of the same type, every second one flipped from left to right.
+    """
+    n_images, _, height, width = X.shape
+    shape = n_images, 1, 1
+    framed = torch.nn.functional.pad(X, (padding,) * 4).permute(0, 2, 3, 1)
+    rows = torch.arange(height, device=X.device)[:, None]
+    rows = rows + torch.randint(2 * padding + 1, shape, device=X.device)
+    columns = torch.arange(width, device=X.device)
+    is_flipped = torch.rand(shape, device=X.device) < 0.5
+    columns = torch.where(is_flipped, columns.flip(0), columns)
+    columns = columns + torch.randint(2 * padding + 1, shape, device=X.device)
+    images = torch.arange(n_images, device=X.device).view(shape)
+    return framed[images, rows, columns].permute(0, 3, 1, 2).contiguous()
+
+
 def predict_rows(net, X, *, lengths=None, batch_size=512):
     """Return the network's output for each row of an array, as float64.
 

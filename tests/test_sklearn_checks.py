@@ -8,6 +8,7 @@ from skprog.estimators import (
     CnnLstmRUL,
     DummyRUL,
     GHLClassifier,
+    ImageClassifier,
     SEMClassifier,
     TimeSeriesClassifier,
 )
@@ -41,6 +42,15 @@ SMALL_SEM = SEMClassifier(
     n_blocks=1, hidden_units=16, hidden_batch_norm=True, lr=0.05, max_steps=60, random_state=0
 )
 
+SMALL_RESNET = ImageClassifier(
+    network_params={"width": 4},
+    augment=False,
+    lr=0.03,
+    batch_size=32,
+    max_epochs=10,
+    random_state=0,
+)
+
 SMALL_FCN = TimeSeriesClassifier(
     network_params={"n_filters": (16, 16, 16)}, lr=1e-2, max_epochs=30, random_state=0
 )
@@ -64,6 +74,7 @@ INSTANCES = [
     Reshaped(
         clone(SMALL_SEM).set_params(tiles="all", vote="majority", patch_size=8), (8, 8), ramp=True
     ),
+    Reshaped(SMALL_RESNET, (3, 8, 8)),
     Reshaped(DummyRUL(), (2, 1, 3, 4)),
     Reshaped(WelchSpectrogram(nperseg=4, hop=2), (2, 3, 12)),
     Reshaped(FrequencyMaxPool(pool_size=2), (2, 3, 4, 2)),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from skprog._batches import ArrayData, SequenceData
 from skprog._training import (
     TrainingNet,
+    augment_crops,
     augment_images,
     augment_windows,
     draw_seed,
@@ -206,3 +207,24 @@ def test_images_are_flipped_and_turned_each_in_its_own_way():
     counts = [int((turned == each).all(dim=(1, 2)).sum()) for each in eight]
     assert sum(counts) == 400
     assert min(counts) > 20
+
+
+def test_crops_of_a_frame_of_zeros_and_their_mirror_images_are_drawn_alike():
+    image = torch.tensor([[[1, 2], [3, 4]], [[5, 6], [7, 8]]], dtype=torch.uint8)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        drawn = augment_crops(image.repeat(1800, 1, 1, 1), padding=1)
+    assert drawn.dtype == torch.uint8
+    framed = torch.nn.functional.pad(image, (1, 1, 1, 1))
+    crops = [framed[:, i : i + 2, j : j + 2] for i in range(3) for j in range(3)]
+    # One pixel up and to the left, and its mirror image.
+    assert crops[8].tolist() == [[[4, 0], [0, 0]], [[8, 0], [0, 0]]]
+    flipped = [crop.flip(2) for crop in crops]
+    assert flipped[8].tolist() == [[[0, 4], [0, 0]], [[0, 8], [0, 0]]]
+    counts = [int((drawn == each).all(dim=(1, 2, 3)).sum()) for each in (*crops, *flipped)]
+    assert sum(counts) == 1800
+    assert 60 < min(counts) <= max(counts) < 150
+
+
+def test_crops_are_of_the_height_and_width_before():
+    assert augment_crops(torch.ones(3, 1, 5, 9)).shape == (3, 1, 5, 9)

@@ -1,6 +1,7 @@
 """Data sets: ``load_`` reads a folder, ``make_`` simulates."""
 
 from ._bearing_faults import make_bearing_faults
+from ._cifar import load_cifar
 from ._compact_femto import compact_femto
 from ._cwru import load_cwru
 from ._cwru_imbalanced import cwru_imbalanced
@@ -14,6 +15,7 @@ from ._ucr import load_ucr
 __all__ = [
     "compact_femto",
     "cwru_imbalanced",
+    "load_cifar",
     "load_cwru",
     "load_femto",
     "load_sem",

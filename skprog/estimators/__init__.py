@@ -3,6 +3,7 @@
 from ._cnn_lstm_rul import CnnLstmRUL
 from ._dummy_rul import DummyRUL
 from ._ghl import GHLClassifier
+from ._image import ImageClassifier
 from ._sem import SEMClassifier
 from ._time_series import TimeSeriesClassifier
 
@@ -10,6 +11,7 @@ __all__ = [
     "CnnLstmRUL",
     "DummyRUL",
     "GHLClassifier",
+    "ImageClassifier",
     "SEMClassifier",
     "TimeSeriesClassifier",
 ]

@@ -1,14 +1,13 @@
 import inspect
 
 import numpy as np
-import torch
 
 from .. import networks
 from .._batches import ArrayData, SeriesData
 from .._checks import FLOATS, check_finite, check_option, check_rows
 from .._training import predict_rows
 from ..networks import ScaledSeries
-from ._classifier_base import VARIADIC, NetClassifier
+from ._network_base import NamedNetworkClassifier
 from ._series_base import (
     as_series,
     check_series,
@@ -33,10 +32,9 @@ NETWORKS = {
     "xception_time": networks.XceptionTime,
     "xcm": networks.XCM,
 }
-SIZES = ("n_channels", "n_timepoints", "n_classes")
 
 
-class TimeSeriesClassifier(NetClassifier):
+class TimeSeriesClassifier(NamedNetworkClassifier):
     """Class of a time series, told by one of twelve networks [1]_.
 
     Series have one or more channels. They may be of unequal length where the network allows it:
@@ -163,6 +161,9 @@ default="cross_entropy"
     True
     """
 
+    _networks = NETWORKS
+    _sizes = ("n_channels", "n_timepoints", "n_classes")
+
     def __init__(
         self,
         network="fcn",
@@ -230,42 +231,10 @@ default="cross_entropy"
             return False
         return "lengths" in inspect.signature(network.forward).parameters
 
-    def _network_class(self):
-        is_class = inspect.isclass(self.network) and issubclass(self.network, torch.nn.Module)
-        if is_class:
-            return self.network
-        if isinstance(self.network, torch.nn.Module):
-            raise TypeError(
-                f"network is an instance of {type(self.network).__name__}; give the class, and its "
-                "arguments as network_params."
-            )
-        check_option("network", self.network, tuple(NETWORKS))
-        return NETWORKS[self.network]
-
     def _check_params(self):
         super()._check_params()
         check_option("scale", self.scale, ("standard", "case", None))
-        if not isinstance(self.network_params, dict | None):
-            raise TypeError(f"network_params={self.network_params!r} must be a dict or None.")
         network = self._network_class()
-        accepted = _parameters(network)
-        free = [name for name in accepted if name not in SIZES]
-        unknown = [name for name in self.network_params or {} if name not in free]
-        if unknown:
-            raise ValueError(
-                f"network_params has {unknown[0]!r}, which is not open to choice with "
-                f"network={self.network!r}; open are {', '.join(free) or 'none'}."
-            )
-        missing = [
-            name
-            for name in free
-            if accepted[name].default is inspect.Parameter.empty
-            and name not in (self.network_params or {})
-        ]
-        if missing:
-            raise ValueError(
-                f"network={network.__name__} needs {', '.join(missing)}; give network_params."
-            )
         lengths = inspect.signature(network.forward).parameters.get("lengths")
         if lengths is not None and lengths.default is not None:
             raise ValueError(
@@ -355,25 +324,12 @@ default="cross_entropy"
 
     def _module(self):
         n_channels, n_timepoints = (1, *self.shape_in_)[-2:]
-        sizes = dict(zip(SIZES, (n_channels, n_timepoints, len(self.classes_)), strict=True))
-        network = self._network_class()
-        named = {name: size for name, size in sizes.items() if name in _parameters(network)}
-        params = {**named, **(self.network_params or {})}
+        params = self._sized_params(
+            n_channels=n_channels, n_timepoints=n_timepoints, n_classes=len(self.classes_)
+        )
         return ScaledSeries, {
-            "network": network,
+            "network": self._network_class(),
             "n_channels": n_channels,
             "scale": self.scale,
             "params": params,
         }
-
-    def _prepare_module(self, module, data_train):
-        if self.scale == "standard":
-            mean, scale = data_train.moments(by_channel=True)
-            module.mean.copy_(torch.from_numpy(mean)[:, None])
-            module.scale.copy_(torch.from_numpy(scale)[:, None])
-
-
-def _parameters(network):
-    """Return the parameters of a network's constructor by name."""
-    parameters = inspect.signature(network).parameters
-    return {name: each for name, each in parameters.items() if each.kind not in VARIADIC}
