@@ -309,7 +309,7 @@ def main():
     for n, of_n in runs.groupby("test images"):
         first = Bunch(**{name: values[:n] for name, values in test.items()})
         tables.append(summarise(of_n, references(train[False], first), settings))
-    table = pd.concat(tables)
+    table = pd.concat(tables).astype({"seeds": "Int64"})
     table.to_csv(arguments.output / f"nanofibers_{arguments.difficulty}.csv", index=False)
     print(f"\n{table.to_string(index=False)}")
 

@@ -1,0 +1,85 @@
+"""What gradient amplification costs an epoch, and what ImageClassifier does over a bare loop."""
+
+import numpy as np
+import pytest
+import torch
+from _interleaved import paired_ratio
+
+from skprog.callbacks import GradientAmplification
+from skprog.estimators import ImageClassifier
+
+BATCH_SIZE = 32
+N_STEPS = 4
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (N_STEPS * BATCH_SIZE, 3, 32, 32), dtype=np.uint8)
+    return X, np.arange(len(X)) % 10
+
+
+def trainer(images, callback=None, **params):
+    """Return a call that trains one more epoch, after a first one."""
+    callbacks = [] if callback is None else [("amplification", callback)]
+    model = ImageClassifier(
+        network_params={"width": 16},
+        batch_size=BATCH_SIZE,
+        callbacks=callbacks,
+        max_epochs=1,
+        lr=1e-3,
+        random_state=0,
+        **params,
+    ).fit(*images)
+    net, data = model.net_, model._data(images[0], np.asarray(images[1]))
+    return lambda: net.train(data, None, 1)
+
+
+def measure(benchmark, slow, fast):
+    """Record how long ``slow`` takes over ``fast``, and return the interval of that ratio."""
+    ratio, interval = paired_ratio(slow, fast)
+    benchmark.extra_info.update(ratio=ratio, interval=interval)
+    benchmark.pedantic(slow, rounds=3)
+    return interval
+
+
+def test_an_analysis_epoch_is_at_most_3_per_cent_slower(benchmark, images):
+    # Measures every epoch, and always chooses the same layers, to which a factor of 1 does nothing.
+    callback = GradientAmplification([(10_000, None, True, 1)], reselect_every=1, strategy="all")
+    interval = measure(benchmark, trainer(images, callback), trainer(images))
+    assert interval[0] <= 1.03
+
+
+def test_an_amplified_epoch_is_at_most_1_per_cent_slower(benchmark, images):
+    amplified = trainer(images, GradientAmplification([(10_000, None, True, 2)], strategy="all"))
+    interval = measure(benchmark, amplified, trainer(images))
+    assert interval[0] <= 1.01
+
+
+def test_training_is_within_5_per_cent_of_a_bare_loop(benchmark, images):
+    X, y = images
+    model = ImageClassifier(
+        network_params={"width": 16}, batch_size=BATCH_SIZE, max_epochs=1, augment=False
+    ).fit(X, y)
+    module = model.net_.module_
+    optimizer = torch.optim.SGD(module.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4)
+    loss_function = torch.nn.CrossEntropyLoss()
+
+    def bare_loop():
+        module.train()
+        for rows in np.array_split(torch.randperm(len(X)).numpy(), N_STEPS):
+            optimizer.zero_grad(set_to_none=True)
+            logits = module(torch.from_numpy(X[rows]))
+            loss_function(logits, torch.from_numpy(y[rows])).backward()
+            optimizer.step()
+
+    interval = measure(benchmark, trainer(images, augment=False), bare_loop)
+    assert interval[0] <= 1.05
