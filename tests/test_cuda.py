@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from skprog.callbacks import GradientAmplification
 from skprog.datasets import make_nanofibers
-from skprog.estimators import CnnLstmRUL, GHLClassifier, SEMClassifier, TimeSeriesClassifier
+from skprog.estimators import (
+    CnnLstmRUL,
+    GHLClassifier,
+    ImageClassifier,
+    SEMClassifier,
+    TimeSeriesClassifier,
+)
 from skprog.estimators._time_series import NETWORKS
 from skprog.sequences import RunSequences
 
@@ -74,6 +81,29 @@ def test_rare_faults_are_told_alike_on_both(series, loss):
     X, y = series
     X = np.tile(X[:, 0], (1, 16))
     model = GHLClassifier(loss=loss, max_epochs=2, device="cuda", random_state=0).fit(X, y)
+    np.testing.assert_allclose(on_cpu(model).predict_proba(X), model.predict_proba(X), **CLOSE)
+
+
+@pytest.mark.parametrize("apply_to", ["gradient", "update"])
+@pytest.mark.parametrize("amp", [None, "bf16", "fp16"])
+def test_images_are_told_alike_on_both_with_amplified_gradients(amp, apply_to):
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 256, (32, 3, 32, 32), dtype=np.uint8), np.arange(32) % 4
+    X[:, 0] //= 1 + y[:, None, None].astype(np.uint8)
+    phases = [(4, None, True, 2)]
+    callback = GradientAmplification(phases, threshold=0.5, reselect_every=2, apply_to=apply_to)
+    model = ImageClassifier(
+        network_params={"width": 8},
+        batch_size=8,
+        max_epochs=4,
+        lr=0.01,
+        callbacks=[("amplification", callback)],
+        amp=amp,
+        device="cuda",
+        random_state=0,
+    ).fit(X, y)
+    assert model.history_[:, "amplification_factor"] == [1, 2, 2, 2]
+    assert all(np.isfinite([*model.history_[2]["gradient_measures"].values()]))
     np.testing.assert_allclose(on_cpu(model).predict_proba(X), model.predict_proba(X), **CLOSE)
 
 

@@ -205,6 +205,21 @@ def test_a_step_is_that_of_the_doubled_gradient_bit_for_bit(clip, options):
         assert torch.equal(value, net.module_.state_dict()[name]), name
 
 
+@pytest.mark.parametrize("amp", ["bf16", "fp16"])
+def test_mixed_precision_doubles_the_unscaled_gradient_bit_for_bit(amp):
+    spy = Spy()
+    # Before its scale has come down, "fp16" leaves out steps.
+    phases = [(8, None, False, 1), (10, None, True, 2)]
+    callbacks = [GradientNormClipping(0.05), spy, amplify(phases)]
+    net = train(*callbacks, epochs=10, batch_size=12, amp=amp)
+    assert net.scaler_.is_enabled() == (amp == "fp16")
+    for name, before in spy.weights[8].items():
+        factor = 1 if name.startswith("norm") else 2
+        expected = before.add(factor * spy.gradients[9][name], alpha=-0.1)
+        assert torch.equal(spy.weights[9][name], expected), name
+        assert not torch.equal(before, expected), name
+
+
 def test_layers_that_are_not_chosen_take_the_plain_step():
     plain, amplified = (
         weights(train(*each, epochs=2, batch_size=12)) for each in ([], [amplify()])
@@ -459,6 +474,20 @@ def test_sums_in_chunks_are_those_in_one():
         sums.add()
     for absolute, total in zip(sums.absolutes, expected, strict=True):
         assert torch.equal(absolute, total)
+
+
+def test_sums_are_two_copies_of_the_parameters_let_go_after_the_epoch():
+    held = []
+
+    class Held(Callback):
+        def on_batch_end(self, net, training=False, **kwargs):
+            sums = dict(net.callbacks_)["GradientAmplification"]._sums
+            kept = [] if sums is None else [*sums.totals, *sums.absolutes]
+            held.append(sum(each.numel() * each.element_size() for each in kept))
+
+    net = train(amplify(layer_types=None), Held(), epochs=2)
+    n_bytes = sum(4 * p.numel() for p in net.module_.parameters())
+    assert held == [2 * n_bytes, 2 * n_bytes, 0, 0]
 
 
 def test_sparse_gradients_are_refused():

@@ -8,8 +8,8 @@ from torch.nn.modules.conv import _ConvNd
 from .._checks import check_finite, check_option
 
 MEASURES = ("G", "G_prime")
-# Values whose absolute values are held at a time, 16 MB of them.
-CHUNK_SIZE = 2**22
+# Values whose absolute values are held at a time, 4 MB of them.
+CHUNK_SIZE = 2**20
 
 
 def gradient_measure(gradients, measure="G"):
@@ -83,7 +83,9 @@ def measure_of_sums(totals, absolutes, measure):
     if measure == "G":
         net = sum(float(total.abs().sum()) for total, _ in pairs)
         return net / sum(float(absolute.sum()) for _, absolute in pairs)
-    ratios = sum(float((total.abs() / absolute).nan_to_num(0.0).sum()) for total, absolute in pairs)
+    ratios = sum(
+        float(total.abs().div_(absolute).nan_to_num_(0.0).sum()) for total, absolute in pairs
+    )
     return ratios / sum(total.numel() for total, _ in pairs)
 
 
