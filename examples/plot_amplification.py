@@ -29,9 +29,9 @@ print("training cases, channels, timepoints", X.shape, "classes", data.target_na
 # The schedule
 # ------------
 # Phases are (last epoch, learning rate, whether to amplify, factor); None leaves the rate alone.
-# Here five epochs are plain, twenty amplified, with layers chosen anew every five, and five plain
-# again. With stochastic gradient descent a doubled gradient is a doubled step, while Adam would
-# divide it away.
+# Here five epochs are plain, the sixth measures, those to the 25th are amplified, with layers
+# chosen anew every five, and five are plain again. With stochastic gradient descent a doubled
+# gradient is a doubled step, while Adam would divide it away.
 
 phases = [(5, None, False, 1), (25, None, True, 2), (30, None, False, 1)]
 

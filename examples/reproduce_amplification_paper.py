@@ -53,6 +53,20 @@ PUBLISHED = {
     (100, "resnet101"): (73.00, 73.72, 77.63, 77.51, 77.53, 77.63),
 }
 IN_TABLES = ("plain", "random layers", *BY_THRESHOLD)[:6]
+IN_TIMES = ("plain", *BY_THRESHOLD)[:5]
+# Mean running times in minutes: original, G case 1, 2, G' case 1, 2, of tables 1 and 2.
+PUBLISHED_MINUTES = {
+    (10, "vgg19"): (31.35, 31.82, 31.94, 31.87, 31.82),
+    (10, "resnet18"): (42.15, 42.79, 42.73, 42.96, 42.76),
+    (10, "resnet34"): (66.35, 67.73, 67.64, 67.80, 67.68),
+    (10, "resnet50"): (139.64, 139.71, 140.07, 140.63, 141.06),
+    (10, "resnet101"): (224.22, 225.48, 226.37, 227.26, 227.78),
+    (100, "vgg19"): (31.62, 32.55, 31.92, 32.16, 31.83),
+    (100, "resnet18"): (42.08, 42.83, 42.24, 43.44, 42.19),
+    (100, "resnet34"): (66.64, 67.00, 66.99, 69.84, 66.88),
+    (100, "resnet50"): (139.32, 140.64, 140.21, 140.68, 140.79),
+    (100, "resnet101"): (223.88, 226.35, 226.28, 225.09, 226.12),
+}
 KEY = ["network", "width", "epochs", "seed", "method", "threshold"]
 
 
@@ -73,6 +87,18 @@ def phases_of(schedule, max_epochs, *, is_amplified):
     """Return the phases of a named schedule, with amplification or without."""
     phases = GradientAmplification(schedule).phases(max_epochs, lr=LR)
     return phases if is_amplified else [(end, lr, False, 1) for end, lr, *_ in phases]
+
+
+def with_third_step(plain, max_epochs):
+    """Return plain phases whose rate is halved from epoch 130 of 150 on."""
+    third = round(130 * max_epochs / 150)
+    phases, start = [], 0
+    for end, lr, *rest in plain:
+        if start < third < end:
+            phases.append((third, lr, *rest))
+        phases.append((end, lr if end <= third else lr / 2, *rest))
+        start = end
+    return phases
 
 
 def train_first_phase(data, network, width, seed, plain):
@@ -103,9 +129,7 @@ def run(key, data, base, phases, plain, one_cycle_rate):
         if method == "plain":
             callback = GradientAmplification(plain)
         elif method == "a third step":
-            callback = GradientAmplification(
-                [*plain[:-1], (max_epochs, plain[-1][1] / 2, False, 1)]
-            )
+            callback = GradientAmplification(with_third_step(plain, max_epochs))
         elif method == "all layers":
             callback = GradientAmplification(phases, strategy="all")
         else:
@@ -127,7 +151,15 @@ def run(key, data, base, phases, plain, one_cycle_rate):
     row["accuracy"] = model.score(data.X_test, data.y_test)
     row["training accuracy"] = model.score(data.X_train[:1000], data.y_train[:1000])
     row["seconds"] = perf_counter() - start
+    if method == "OneCycle":
+        row["OneCycle rate"] = one_cycle_rate
     return row | describe_selections(model.history_)
+
+
+def choices(history):
+    """Return the layers chosen by each analysis of a training, whose last epoch is none."""
+    places = [epoch["epoch"] for epoch in history if epoch.get("gradient_measures")]
+    return [history[place]["amplified_layers"] for place in places if place < len(history)]
 
 
 def describe_selections(history):
@@ -135,8 +167,7 @@ def describe_selections(history):
     measured = [epoch for epoch in history if epoch.get("gradient_measures")]
     if not measured:
         return {}
-    places = [epoch["epoch"] for epoch in measured]
-    chosen = [history[place]["amplified_layers"] for place in places]
+    chosen = choices(history)
     overlaps = [
         len({*one} & {*other}) / max(len({*one} | {*other}), 1)
         for one, other in itertools.pairwise(chosen)
@@ -203,6 +234,20 @@ def published_table(runs, version, network):
     return pd.DataFrame(rows)
 
 
+def published_times(runs, version, network):
+    """Return by how much amplification prolongs training, in per cent, beside the paper's."""
+    plain, *others = PUBLISHED_MINUTES[version, network]
+    percent = [f"{100 * (minutes / plain - 1):.1f}" for minutes in others]
+    rows = [{"row": "published", **dict(zip(IN_TIMES[1:], percent, strict=True))}]
+    by_seed = runs.pivot_table(index="seed", columns="method", values="seconds")
+    row = {"row": "ours, mean over seeds (lowest to highest)"}
+    for method in IN_TIMES[1:]:
+        if method in by_seed and "plain" in by_seed:
+            longer = 100 * (by_seed[method] / by_seed["plain"] - 1)
+            row[method] = f"{longer.mean():.1f} ({longer.min():.1f} to {longer.max():.1f})"
+    return pd.DataFrame([*rows, row])
+
+
 def selections(runs):
     """Return how many layers are chosen at each threshold, how stably, and what that costs."""
     columns = [
@@ -256,6 +301,9 @@ def draw_thresholds(runs, path):
 
 def draw_frequencies(table, path):
     """Draw how often each layer was chosen, as in Fig. 2."""
+    if not len(table):
+        print("no layer was ever chosen; lower --thresholds")
+        return
     figure, axis = plt.subplots(figsize=(8, 1.5 + 0.16 * len(table)), layout="constrained")
     table.set_index("layer").plot.barh(ax=axis, width=0.8, fontsize="x-small")
     axis.invert_yaxis()
@@ -294,26 +342,23 @@ def main():
     network, width, epochs = arguments.network, arguments.width, arguments.epochs
     phases = phases_of(arguments.schedule, epochs, is_amplified=True)
     plain = phases_of(arguments.schedule, epochs, is_amplified=False)
-    name = f"amplification_{arguments.version}_{network}"
+    name = f"amplification_{arguments.version}_{network}_{arguments.schedule}"
     path = arguments.output / f"{name}_runs.csv"
     done = pd.read_csv(path).to_dict("records") if path.exists() else []
-    known = {tuple(row[column] for column in KEY) for row in done}
+    if arguments.tables and not done:
+        parser.error(f"--tables needs {path}; run without it first")
     parallel = joblib.Parallel(n_jobs=arguments.jobs, return_as="generator_unordered")
     cached = joblib.Memory(arguments.work, verbose=0).cache
     seeds = range(arguments.seeds)
-    todo = [
+    wanted = [
         (network, width, epochs, seed, method, threshold)
         for seed in seeds
         for method in (*at_once, *methods)
         for threshold in (arguments.thresholds if method in BY_THRESHOLD else [0.0])
     ]
-    todo = [] if arguments.tables else [key for key in todo if key not in known]
-    if todo:
-        first = cached(train_first_phase)
-        bases = joblib.Parallel(n_jobs=arguments.jobs)(
-            joblib.delayed(first)(data, network, width, seed, plain) for seed in seeds
-        )
-        rate = None
+    rate = None
+    todo = []
+    if not arguments.tables:
         if "OneCycle" in at_once:
             validate = cached(validate_one_cycle)
             scores = joblib.Parallel(n_jobs=arguments.jobs)(
@@ -322,6 +367,16 @@ def main():
             )
             rate = ONE_CYCLE_RATES[int(np.argmax(scores))]
             print("OneCycle by rate", dict(zip(ONE_CYCLE_RATES, scores, strict=True)))
+            done = [
+                row for row in done if row["method"] != "OneCycle" or row["OneCycle rate"] == rate
+            ]
+        known = {tuple(row[column] for column in KEY) for row in done}
+        todo = [key for key in wanted if key not in known]
+    if todo:
+        first = cached(train_first_phase)
+        bases = joblib.Parallel(n_jobs=arguments.jobs)(
+            joblib.delayed(first)(data, network, width, seed, plain) for seed in seeds
+        )
     rows = parallel(
         joblib.delayed(run)(key, data, bases[key[3]], phases, plain, rate) for key in todo
     )
@@ -333,6 +388,7 @@ def main():
     tables = {
         "methods": compare(runs),
         "published": published_table(runs, arguments.version, network),
+        "times": published_times(runs, arguments.version, network),
         "selections": selections(runs),
         "frequencies": frequencies(runs),
     }

@@ -303,7 +303,7 @@ def augment_crops(X, *, padding=4):
     Returns
     -------
     Tensor of shape (n_images, n_channels, height, width)
-        Images of the same type, every second one flipped from left to right.
+        Images of the same type, each flipped from left to right with a probability of 1/2.
     """
     n_images, _, height, width = X.shape
     shape = n_images, 1, 1

@@ -99,6 +99,10 @@ def test_what_cannot_be_drawn_is_refused(fitted):
         AmplificationDisplay.from_estimator(model, score="f1", kind="curves")
     with pytest.raises(ValueError, match="has no measures in history_"):
         AmplificationDisplay.from_estimator(LogisticRegression().fit([[0], [1]], [0, 1]))
+    with pytest.raises(ValueError, match="plain is a LogisticRegression without history_; give"):
+        AmplificationDisplay.from_estimator(
+            model, plain=LogisticRegression().fit([[0], [1]], [0, 1]), kind="curves"
+        )
     with pytest.raises(ValueError, match="kind='map' is not one of"):
         AmplificationDisplay.from_estimator(model, kind="map")
     with pytest.raises(ValueError, match=r"shape \(3, 4\) and amplified \(1, 4\)"):

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 from skorch import NeuralNetRegressor
 from skorch.callbacks import Callback, GradientNormClipping, LRScheduler
 from torch import nn
@@ -23,8 +24,14 @@ from skprog.callbacks import (
     gradient_measure,
     normalise_measures,
 )
-from skprog.callbacks._amplification_base import CHUNK_SIZE, GradientSums, find_layers
-from skprog.estimators import CnnLstmRUL, TimeSeriesClassifier
+from skprog.callbacks._amplification_base import CHUNK_SIZE, GradientSums, _chunks, find_layers
+from skprog.estimators import (
+    CnnLstmRUL,
+    GHLClassifier,
+    ImageClassifier,
+    SEMClassifier,
+    TimeSeriesClassifier,
+)
 
 FINITE = {"min_value": -8, "max_value": 8, "width": 32, "allow_subnormal": False}
 
@@ -350,8 +357,47 @@ def test_named_schedules_rise_to_the_last_epoch(name, max_epochs):
 
 
 def test_a_phase_that_only_measures_warns():
-    with pytest.warns(UserWarning, match="max_epochs=5 leaves an amplified phase .* one epoch"):
+    with pytest.warns(UserWarning, match="amplified phases of a single epoch, 3, 4, only measure"):
         GradientAmplification("params_1").phases(5, lr=0.1)
+    with pytest.warns(UserWarning, match="amplified phases of a single epoch, 2, only measure"):
+        GradientAmplification([(1, None, False, 1), (2, None, True, 2)]).phases(9)
+
+
+def test_a_schedule_that_begins_too_late_warns():
+    with pytest.warns(UserWarning, match="amplifies none of 3 epochs; train longer or let a"):
+        train(amplify([(2, None, False, 1), (9, None, True, 2)]))
+    train(amplify([(2, None, False, 1), (9, None, True, 2)]), epochs=4)
+    train(amplify([(9, None, False, 1)]))
+
+
+def test_an_analysis_at_the_end_of_a_phase_is_left_out():
+    phases = [(3, None, True, 2), (4, None, False, 1)]
+    net = train(amplify(phases, reselect_every=2), epochs=4)
+    assert net.history[:, "n_measured_steps"] == [2, 0, 0, 0]
+
+
+def test_a_named_schedule_is_planned_for_each_training():
+    X, y = np.random.default_rng(0).standard_normal((24, 1, 32)), np.arange(24) % 2
+    model = TimeSeriesClassifier(
+        "fcn",
+        network_params={"n_filters": (4, 4, 4)},
+        optimizer="sgd",
+        lr=0.05,
+        max_epochs=10,
+        callbacks=[("amplification", GradientAmplification("params_1", threshold=0.1))],
+        warm_start=True,
+        random_state=0,
+    )
+    rates = 7 * [0.05] + 3 * [0.005]
+    factors = [1, 1, 1, 1, 2, 2, 2, 1, 2, 1]
+    model.fit(X, y)
+    np.testing.assert_allclose(model.history_[:, "lr"], rates)
+    assert model.history_[:, "amplification_factor"] == factors
+    model.fit(X, y)
+    np.testing.assert_allclose(model.history_[:, "lr"], rates + rates)
+    assert model.history_[10:, "amplification_factor"] == factors
+    with pytest.raises(ValueError, match=r"has 4 phases but max_epochs=1; .* partial_fit takes"):
+        model.partial_fit(X, y)
 
 
 def test_strategies_draw_from_the_same_layers():
@@ -442,7 +488,23 @@ def test_layer_types_are_classes_or_their_names():
     module = TwoLayers()
     for layer_types in (("Linear",), (nn.Linear,), ("Linear", nn.Linear)):
         assert [*find_layers(module, group="module", layer_types=layer_types)] == ["first", "last"]
-    assert not find_layers(module, group="module", layer_types=("Conv2d",))
+    with pytest.raises(ValueError, match=r"holds 'linear', .*; there are Linear, BatchNorm1d"):
+        find_layers(module, group="module", layer_types=("BatchNorm1d", "linear"))
+
+
+def test_batch_normalisation_goes_with_the_convolution_before_it_and_no_other():
+    def find(*modules, frozen=(), **params):
+        module = nn.Sequential(*modules)
+        for i in frozen:
+            module[i].requires_grad_(False)
+        layers = find_layers(module, group="conv_bn", **{"layer_types": None} | params)
+        return {name: len(parameters) for name, parameters in layers.items()}
+
+    convs = nn.Conv1d(1, 4, 3), nn.Conv1d(4, 4, 3)
+    norm = nn.BatchNorm1d(4)
+    assert find(*convs, norm, frozen=[1]) == {"0": 2, "1": 2}
+    assert find(convs[0], nn.Flatten(), nn.Linear(4, 4), norm, frozen=[2]) == {"0": 2, "3": 2}
+    assert find(convs[0], norm, nn.Linear(4, 1), layer_types=("Conv1d",)) == {"0": 4}
 
 
 def test_batches_that_are_not_finite_are_left_out_and_counted():
@@ -463,8 +525,11 @@ def test_batches_that_are_not_finite_are_left_out_and_counted():
 
 
 def test_sums_in_chunks_are_those_in_one():
-    sizes = [(CHUNK_SIZE // 2, 3), (5,), (), (CHUNK_SIZE - 1,)]
+    sizes = [(CHUNK_SIZE // 2, 3), (5,), (), (1, 2 * CHUNK_SIZE), (CHUNK_SIZE - 1,)]
     parameters = [nn.Parameter(torch.zeros(size)) for size in sizes]
+    chunks = [*_chunks(parameters, parameters)]
+    assert max(sum(part.numel() for part in parts) for _, parts in chunks) <= CHUNK_SIZE
+    assert all(part.numel() for _, parts in chunks for part in parts)
     sums = GradientSums(parameters)
     expected = [torch.zeros(size) for size in sizes]
     for sign in (1, -1):
@@ -503,14 +568,43 @@ def test_sparse_gradients_are_refused():
         train(GradientAmplification([(2, None, True, 2)]), module=Sparse)
 
 
-def test_an_empty_choice_and_a_threshold_out_of_reach_warn():
-    callback = GradientAmplification([(9, None, True, 2)], threshold=1.5)
-    reach = "threshold=1.5 is out of reach: of 3 layers none is more than 1.41"
-    none = "no layer is amplified after epoch 1: the highest normalised measure is"
-    with pytest.warns(UserWarning, match=none), pytest.warns(UserWarning, match=reach):
-        net = train(callback, epochs=2)
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"threshold": 1.5}, "threshold=1.5 is out of reach, as of 3 layers none is .* 1.41"),
+        ({"layer_types": ("BatchNorm1d",)}, "a single layer stands out from none; use strat"),
+    ],
+)
+def test_one_warning_says_why_no_layer_is_amplified(params, message):
+    with pytest.warns(UserWarning, match=f"after epoch 1: {message}") as caught:
+        net = train(GradientAmplification([(9, None, True, 2)], **params), epochs=2)
+    assert len(caught) == 1
     assert net.history[1]["amplified_layers"] == []
     assert net.history[:, "amplification_factor"] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("case", "scores", "message"),
+    [
+        (1, [-1.4, 0.9, 0.3, 0.2], "the highest normalised measure is 0.90 and threshold=1.5"),
+        (2, [-1.4, 0.9, 0.3, 0.2], "the highest normalised measure is 1.40 and threshold=1.5"),
+        (1, [0.0, 0.0, 0.0, 0.0], "all layers have the same measure, as in an epoch of one step"),
+    ],
+)
+def test_what_the_warning_says_of_measures(case, scores, message):
+    callback = GradientAmplification(case=case, threshold=1.5)
+    assert message in callback._why_none(np.array(scores))
+
+
+def test_an_analysis_of_no_step_warns():
+    class Silent(Callback):
+        def on_grad_computed(self, net, **kwargs):
+            for parameter in net.module_.parameters():
+                parameter.grad = None
+
+    with pytest.warns(UserWarning, match="no step with finite gradients was measured; a net that"):
+        net = train(Silent(), amplify(), epochs=2)
+    assert net.history[:, "n_measured_steps"] == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -518,7 +612,7 @@ def test_an_empty_choice_and_a_threshold_out_of_reach_warn():
     [
         ([amplify(), GradientNormClipping(1.0)], "'GradientNormClipping' changes or reads"),
         ([LRScheduler("StepLR", step_size=1), amplify([(3, 0.1, True, 2)])], "so does LRScheduler"),
-        ([amplify(layer_types=("Conv2d",))], "TwoLayers has no trainable layer of layer_types"),
+        ([amplify(layer_types=("Conv2d",))], "holds 'Conv2d', of which the network has no layer"),
         ([GradientAmplification("params_2")], "has 4 phases but max_epochs=3; train longer"),
     ],
 )
@@ -564,7 +658,9 @@ def test_a_trained_callback_holds_no_parameters_and_survives_copies():
     callback = amplify()
     net = train(callback)
     assert all(
-        isinstance(value, list | int) for key, value in vars(callback).items() if key[-1] == "_"
+        isinstance(value, list | int | None)
+        for key, value in vars(callback).items()
+        if key[-1] == "_"
     )
     assert not any(isinstance(value, GradientSums) for value in vars(callback).values())
     for each in (copy.deepcopy(callback), pickle.loads(pickle.dumps(callback)), clone(callback)):
@@ -586,24 +682,70 @@ def test_a_net_of_skorch_takes_it():
     assert net.history[:, "amplification_factor"] == [1.0, 2.0, 2.0]
 
 
-@pytest.mark.parametrize("amp", [None, "bf16"])
-def test_estimators_take_it(amp):
-    rng = np.random.default_rng(0)
-    X, y = rng.standard_normal((24, 1, 32)), np.arange(24) % 2
+def rows_of_series():
+    return np.random.default_rng(0).standard_normal((24, 1, 32)), np.arange(24) % 2
+
+
+def rows_of_images():
+    X = np.random.default_rng(0).integers(0, 256, (24, 3, 16, 16), dtype=np.uint8)
+    return X, np.arange(24) % 2
+
+
+def rows_of_micrographs():
+    X = np.random.default_rng(0).integers(0, 256, (12, 64, 64), dtype=np.uint8)
+    return X, np.arange(12) % 2
+
+
+def rows_of_spectrograms():
+    X = np.random.default_rng(0).standard_normal((24, 3, 1, 84, 25))
+    return X, np.arange(24.0)[::-1]
+
+
+FCN = {"network_params": {"n_filters": (4, 4, 4)}}
+STEPS = {"n_blocks": 2, "max_steps": 30}
+
+
+@pytest.mark.parametrize(
+    ("model", "rows", "layer"),
+    [
+        (TimeSeriesClassifier("fcn", **FCN), rows_of_series, "network.head"),
+        (TimeSeriesClassifier("fcn", **FCN, amp="bf16"), rows_of_series, "network.head"),
+        (TimeSeriesClassifier("lstm"), rows_of_series, "network.lstm"),
+        (GHLClassifier(kernel_sizes=(5, 3), pool_size=2), rows_of_series, "head.4"),
+        (ImageClassifier(network_params={"width": 4}), rows_of_images, "network.head"),
+        (SEMClassifier(**STEPS), rows_of_micrographs, "blocks.0.0"),
+        (CnnLstmRUL(lr_decay=1.0, lstm_units=8, validation="random"), rows_of_spectrograms, "lstm"),
+    ],
+    ids=lambda value: getattr(value, "network", type(value).__name__),
+)
+def test_estimators_take_it(model, rows, layer):
     callback = GradientAmplification("params_2", threshold=0.5)
-    model = TimeSeriesClassifier(
-        "fcn",
-        network_params={"n_filters": (4, 4, 4)},
-        optimizer="sgd",
-        lr=0.05,
-        max_epochs=15,
-        callbacks=[("amplification", callback)],
-        amp=amp,
-        random_state=0,
-    ).fit(X, y)
+    params = {"optimizer": "sgd", "lr": 0.01, "batch_size": 6, "random_state": 0}
+    if "max_steps" not in model.get_params():
+        params["max_epochs"] = 15
+    model.set_params(**params, callbacks=[("amplification", callback)]).fit(*rows())
     factors = model.history_[:, "amplification_factor"]
     assert factors == [1, 1, *(8 * [2]), 1, *(3 * [2]), 1]
+    np.testing.assert_allclose(model.history_[:, "lr"], 10 * [0.01] + 5 * [0.001])
+    assert layer in model.history_[1]["gradient_measures"]
     assert not hasattr(callback, "amplified_layers_")
+
+
+def test_the_threshold_is_searched():
+    phases = [(1, None, False, 1), (3, None, True, 2)]
+    model = TimeSeriesClassifier(
+        "fcn",
+        **FCN,
+        optimizer="sgd",
+        batch_size=4,
+        max_epochs=3,
+        callbacks=[("amplification", GradientAmplification(phases))],
+        random_state=0,
+    )
+    grid = {"callbacks__amplification__threshold": [0.1, 0.5]}
+    search = GridSearchCV(model, grid, cv=2).fit(*rows_of_series())
+    assert search.best_params_["callbacks__amplification__threshold"] in (0.1, 0.5)
+    assert len(set(search.cv_results_["params"][0]) & {*grid}) == 1
 
 
 def test_a_second_schedule_of_an_estimator_is_refused():

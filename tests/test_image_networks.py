@@ -173,8 +173,15 @@ def test_images_smaller_than_the_network_needs_are_refused(network, least):
     assert network(normal(2, 3, least, least)).shape == (2, 4)
     with pytest.raises(ValueError, match=f"needs at least {least} x {least}; enlarge them"):
         network(normal(2, 3, least, least - 1))
-    with pytest.raises(ValueError, match=r"X has 1 image of .* too few for batch norm"):
-        network(normal(1, 3, least, least))
+
+
+@pytest.mark.parametrize(("network", "size"), [(ResNet18, 9), (ResNet101, 9), (VGG19, 32)])
+def test_a_single_image_trains_where_batch_normalisation_sees_two_places(network, size):
+    network = built(network)
+    assert network(normal(1, 3, size, size)).isfinite().all()
+    if size == 9:
+        with pytest.raises(ValueError, match="X has 1 image of 8 x 8 pixels, too few for batch"):
+            network(normal(1, 3, 8, 8))
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 32, 32), (2, 32, 32, 3), (3, 32, 32)])

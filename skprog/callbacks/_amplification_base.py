@@ -10,6 +10,24 @@ from .._checks import check_finite, check_option
 MEASURES = ("G", "G_prime")
 # Values whose absolute values are held at a time, 4 MB of them.
 CHUNK_SIZE = 2**20
+# Under them a constant factor of the gradient cancels; not every torch has all of them.
+SCALE_FREE = tuple(
+    getattr(torch.optim, name)
+    for name in (
+        "Adadelta",
+        "Adafactor",
+        "Adagrad",
+        "Adam",
+        "AdamW",
+        "Adamax",
+        "Muon",
+        "NAdam",
+        "RAdam",
+        "RMSprop",
+        "Rprop",
+    )
+    if hasattr(torch.optim, name)
+)
 
 
 def gradient_measure(gradients, measure="G"):
@@ -39,7 +57,7 @@ def gradient_measure(gradients, measure="G"):
     References
     ----------
     .. [1] S. Basodi, K. Pusuluri, X. Xiao and Y. Pan, "Intelligent gradient amplification for
-       deep neural networks".
+       deep neural networks", arXiv:2305.18445, 2023.
 
     Examples
     --------
@@ -111,7 +129,7 @@ def normalise_measures(measures):
     References
     ----------
     .. [1] S. Basodi, K. Pusuluri, X. Xiao and Y. Pan, "Intelligent gradient amplification for
-       deep neural networks".
+       deep neural networks", arXiv:2305.18445, 2023.
 
     Examples
     --------
@@ -160,35 +178,63 @@ def find_layers(module, *, group, layer_types):
     -------
     dict of str to list of Parameter
         Parameters of each layer, by its name.
+
+    Raises
+    ------
+    ValueError
+        If the network has no layer of one of ``layer_types``.
     """
+    _check_types(module, layer_types)
     layers = {}
     seen = set()
     conv = None
-    for name, owner in module.named_modules():
+    for name, child in module.named_modules():
+        own = dict(child.named_parameters(recurse=False))
+        if not own:
+            continue
+        place = name or type(child).__name__, child
+        if group == "conv_bn" and isinstance(child, _BatchNorm) and conv is not None:
+            name, owner = conv
+        else:
+            name, owner = place
+        conv = place if isinstance(child, _ConvNd) else None
         parameters = {
             key: parameter
-            for key, parameter in owner.named_parameters(recurse=False)
+            for key, parameter in own.items()
             if parameter.requires_grad and id(parameter) not in seen
         }
         seen.update(map(id, parameters.values()))
         if not parameters or not _is_kept(owner, layer_types):
             continue
-        name = name or type(owner).__name__
         if group == "parameter":
             layers |= {f"{name}.{key}": [parameter] for key, parameter in parameters.items()}
-        elif group == "conv_bn" and isinstance(owner, _BatchNorm) and conv is not None:
-            layers[conv] += parameters.values()
         else:
-            layers[name] = [*parameters.values()]
-        conv = name if isinstance(owner, _ConvNd) else None
+            layers.setdefault(name, []).extend(parameters.values())
     return layers
 
 
 def _is_kept(owner, layer_types):
-    return layer_types is None or any(
-        isinstance(owner, each) if isinstance(each, type) else type(owner).__name__ == each
-        for each in layer_types
-    )
+    return layer_types is None or any(_is_of(owner, each) for each in layer_types)
+
+
+def _is_of(owner, layer_type):
+    if isinstance(layer_type, type):
+        return isinstance(owner, layer_type)
+    return type(owner).__name__ == layer_type
+
+
+def _check_types(module, layer_types):
+    """Refuse types of which the network has no layer."""
+    owners = [
+        each for each in module.modules() if any(True for _ in each.parameters(recurse=False))
+    ]
+    for layer_type in layer_types or ():
+        if not any(_is_of(owner, layer_type) for owner in owners):
+            there = ", ".join(dict.fromkeys(type(owner).__name__ for owner in owners))
+            raise ValueError(
+                f"layer_types holds {layer_type!r}, of which the network has no layer; there are "
+                f"{there}."
+            )
 
 
 class GradientSums:
@@ -244,8 +290,9 @@ def _chunks(sums, gradients):
     for each, gradient in zip(sums, gradients, strict=True):
         n_pieces = -(-gradient.numel() // CHUNK_SIZE)
         pieces = (each,), (gradient,)
-        if n_pieces > 1 and gradient.ndim:
-            pieces = each.tensor_split(n_pieces), gradient.tensor_split(n_pieces)
+        if n_pieces > 1:
+            longest = max(range(gradient.ndim), key=lambda dim: gradient.shape[dim])
+            pieces = each.tensor_split(n_pieces, longest), gradient.tensor_split(n_pieces, longest)
         for piece, part in zip(*pieces, strict=True):
             if parts and n_values + part.numel() > CHUNK_SIZE:
                 yield sums_of_chunk, parts

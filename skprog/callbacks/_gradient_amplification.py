@@ -8,23 +8,20 @@ from skorch.callbacks import Callback
 from .._checks import check_integer, check_number, check_option
 from ._amplification_base import (
     MEASURES,
+    SCALE_FREE,
     GradientSums,
     find_layers,
     normalise_measures,
     select_layers,
 )
-from ._schedule_base import SCHEDULES, check_phases, named_phases, other_schedules, phase_of
-
-# Under them a constant factor of the gradient cancels.
-SCALE_FREE = (
-    torch.optim.Adadelta,
-    torch.optim.Adagrad,
-    torch.optim.Adam,
-    torch.optim.Adamax,
-    torch.optim.NAdam,
-    torch.optim.RAdam,
-    torch.optim.RMSprop,
-    torch.optim.Rprop,
+from ._schedule_base import (
+    SCHEDULES,
+    amplifies_any,
+    check_phases,
+    named_phases,
+    other_schedules,
+    phase_of,
+    warn_of_single_epochs,
 )
 
 
@@ -39,9 +36,10 @@ class GradientAmplification(Callback):
     ----------
     schedule : {"params_1", "params_2"} or list of tuple, default="params_1"
         Phases (last epoch counted from 1, learning rate or None, whether to amplify, factor). A
-        rate of None leaves the rate alone; another takes no other schedule beside it. The
-        paper's two schedules go by name: their epochs are scaled to the training's, their rates,
-        0.1 and 0.01 in the paper, are the estimator's ``lr`` and a tenth of it.
+        rate of None leaves the rate alone; another takes no other schedule beside it. Epochs
+        after the last phase are plain. The paper's two schedules go by name: their epochs are
+        scaled to those of the training, of each anew with ``warm_start``; their rates, 0.1 and
+        0.01 in the paper, are the estimator's ``lr`` and a tenth of it.
     measure : {"G", "G_prime"}, default="G"
         Measure of :func:`gradient_measure`, standardised over the layers.
     case : {1, 2}, default=1
@@ -66,14 +64,14 @@ class GradientAmplification(Callback):
     apply_to : {"gradient", "update"}, default="gradient"
         "update" multiplies the step of the optimizer, which does so for Adam and its kin too,
         under which a factor of the gradient cancels. It is the same as a higher learning rate of
-        the layer, its weight decay included.
+        the layer, its weight decay and the momentum gathered before included.
     random_state : int, default=None
         Seed of the "random" strategy; None takes the training's.
 
     Attributes
     ----------
     amplified_layers_ : list of str
-        Names of the layers chosen last.
+        Names of the layers amplified in the epoch trained last; none in a plain phase.
 
     See Also
     --------
@@ -89,16 +87,29 @@ class GradientAmplification(Callback):
 
     Gradients are those before weight decay, after unscaling of mixed precision and after the
     callbacks before this one: it has to come after one that clips gradients. Frozen layers and
-    those without a gradient are left out of the standardisation.
+    those without a gradient are left out of the standardisation. Gradients are those at which
+    ``on_grad_computed`` is notified: a net that accumulates them over batches has to notify it
+    before its step only.
+
+    An analysis holds two copies of the parameters and lets them go at its end; "update" holds
+    one of the amplified layers during a step.
+
+    Where the paper's Equation 1 adds the gradient to the weights it is a slip of the sign.
+    Equation 3, amplification as a higher learning rate, holds without weight decay only.
 
     Measures of noise are about 1/sqrt(n_steps): those of trainings of other lengths of epochs do
-    not compare. For a convolution before batch normalisation amplification by c has the effect of
-    weights smaller by sqrt(c), a transient of about (1 - momentum)/(4 lr weight_decay) steps.
+    not compare, and those right after a fall of the rate are of its transient. For a convolution
+    before batch normalisation, without weight decay, amplification by c has the effect of weights
+    smaller by sqrt(c); with it that is a transient of about (1 - momentum)/(4 lr weight_decay)
+    steps, at whose end the effective step is up to half of the plain one.
+
+    ``verbose=1`` of skorch's own nets prints the lists of layers in each epoch, unless
+    ``callbacks__print_log__keys_ignored`` names them.
 
     References
     ----------
     .. [1] S. Basodi, K. Pusuluri, X. Xiao and Y. Pan, "Intelligent gradient amplification for
-       deep neural networks".
+       deep neural networks", arXiv:2305.18445, 2023.
 
     Examples
     --------
@@ -174,6 +185,10 @@ class GradientAmplification(Callback):
             lr is not None for _, lr, _, _ in self.schedule
         )
 
+    @property
+    def _amplifies(self):
+        return isinstance(self.schedule, str) or any(phase[2] for phase in self.schedule)
+
     def phases(self, max_epochs, *, lr=None):
         """Return the phases of a training.
 
@@ -192,29 +207,34 @@ class GradientAmplification(Callback):
         Raises
         ------
         ValueError
-            If a named schedule has more phases than there are epochs, or ``lr`` is missing for it.
+            If a named schedule has more phases than there are epochs, as with ``partial_fit``,
+            or ``lr`` is missing for it.
 
         Warns
         -----
         UserWarning
-            If an amplified phase of a named schedule has a single epoch, which only measures.
+            If an amplified phase has a single epoch, which only measures.
         """
         self._check_params()
         if not isinstance(self.schedule, str):
-            return [tuple(phase) for phase in self.schedule]
-        check_integer("max_epochs", max_epochs)
-        if lr is None:
-            raise ValueError(
-                f"schedule={self.schedule!r} starts from the rate of the net; give lr."
-            )
-        return named_phases(self.schedule, max_epochs, lr=lr, factor=float(self.factor))
+            phases = [tuple(phase) for phase in self.schedule]
+        else:
+            check_integer("max_epochs", max_epochs)
+            if lr is None:
+                raise ValueError(
+                    f"schedule={self.schedule!r} starts from the rate of the net; give lr."
+                )
+            phases = named_phases(self.schedule, max_epochs, lr=lr, factor=float(self.factor))
+        warn_of_single_epochs(phases)
+        return phases
 
     def on_train_begin(self, net, **kwargs):
         self._check_net(net)
-        lr = net.lr_range_.lr_max_ if hasattr(net, "lr_range_") else net.lr
-        self._phases = self.phases(net.max_epochs, lr=lr)
-        if self.group_scales_ is None:
+        self._phases = None
+        self.first_epoch_ = None
+        if self.group_scales_ is None and self.sets_learning_rate:
             # Parameters that are given another rate than the rest keep their share of it.
+            lr = _lr_of(net)
             self.group_scales_ = [group["lr"] / lr for group in net.optimizer_.param_groups]
         self._layers = find_layers(net.module_, group=self.group, layer_types=self.layer_types)
         if not self._layers:
@@ -243,7 +263,8 @@ class GradientAmplification(Callback):
                 f"schedule={self.schedule!r} sets learning rates, and so does {others[0]}; use "
                 "None as the rate of each phase or leave the other out."
             )
-        if self.apply_to == "gradient" and isinstance(net.optimizer_, SCALE_FREE):
+        is_cancelled = isinstance(net.optimizer_, SCALE_FREE)
+        if self._amplifies and self.apply_to == "gradient" and is_cancelled:
             warnings.warn(
                 f"{type(net.optimizer_).__name__} cancels a constant factor of the gradient; use "
                 "apply_to='update' or optimizer='sgd'.",
@@ -251,16 +272,43 @@ class GradientAmplification(Callback):
                 stacklevel=2,
             )
 
+    def _plan(self, net):
+        """Return the phases of a training, whose first epoch is that of a fit taken up again."""
+        if self.first_epoch_ is None:
+            self.first_epoch_ = len(net.history)
+        n_before = self.first_epoch_ - 1
+        # Nets of skorch count the epochs of each training anew, the estimators' those of all.
+        n_epochs = net.max_epochs - (n_before if hasattr(net, "last_step_") else 0)
+        phases = self.phases(n_epochs, lr=_lr_of(net))
+        if isinstance(self.schedule, str):
+            phases = [(end + n_before, *phase) for end, *phase in phases]
+        # A single epoch is one of partial_fit.
+        if self._amplifies and n_epochs > 1 and not amplifies_any(phases, n_before + n_epochs):
+            warnings.warn(
+                f"schedule={self.schedule!r} amplifies none of {n_before + n_epochs} epochs; train "
+                "longer or let a phase begin earlier.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return phases
+
     def on_epoch_begin(self, net, **kwargs):
         epoch = len(net.history)
-        start, lr, is_amplified, factor = phase_of(self._phases, epoch)
+        if self._phases is None:
+            self._phases = self._plan(net)
+        start, end, lr, is_amplified, factor = phase_of(self._phases, epoch)
         if lr is not None:
             for group, scale in zip(net.optimizer_.param_groups, self.group_scales_, strict=True):
                 group["lr"] = lr * scale
+        if self.sets_learning_rate:
+            net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
         if not is_amplified or epoch == start:
             self.amplified_layers_ = []
         n_since = epoch - start
-        is_due = n_since == 0 or (self.reselect_every and n_since % self.reselect_every == 0)
+        # Layers chosen at the end of a phase would not be amplified.
+        is_due = n_since == 0 or (
+            self.reselect_every and n_since % self.reselect_every == 0 and epoch < end
+        )
         if is_amplified and is_due:
             self._sums = GradientSums([p for layer in self._layers.values() for p in layer])
         self._factor = factor if self.amplified_layers_ else 1.0
@@ -284,8 +332,7 @@ class GradientAmplification(Callback):
     def on_batch_end(self, net, training=False, **kwargs):
         if training and self._before is not None:
             parameters, before = self._before
-            updates = torch._foreach_sub(parameters, before)
-            torch._foreach_add_(parameters, updates, alpha=self._factor - 1)
+            torch._foreach_lerp_(parameters, before, 1 - self._factor)
             self._before = None
 
     def on_epoch_end(self, net, **kwargs):
@@ -298,12 +345,9 @@ class GradientAmplification(Callback):
             ]
             values = values[~np.isnan(values)]
             measures = dict(zip(names, values.tolist(), strict=True))
-            if names:
-                scores = normalise_measures(values)
-                normalised = dict(zip(names, scores.tolist(), strict=True))
-                self.amplified_layers_ = self._select(names, scores, len(net.history))
-            else:
-                self.amplified_layers_ = []
+            scores = normalise_measures(values) if names else np.array([])
+            normalised = dict(zip(names, scores.tolist(), strict=True))
+            self.amplified_layers_ = self._select(names, scores, len(net.history))
         net.history.record("gradient_measures", measures)
         net.history.record("normalised_measures", normalised)
         net.history.record("n_measured_steps", 0 if sums is None else sums.n_steps)
@@ -311,31 +355,51 @@ class GradientAmplification(Callback):
 
     def _select(self, names, scores, epoch):
         """Return the names of the layers to amplify."""
-        if self.strategy == "all":
+        if self.strategy == "all" and names:
             return names
-        highest = math.sqrt(len(names) - 1)
-        if self.threshold >= highest:
-            warnings.warn(
-                f"threshold={self.threshold} is out of reach: of {len(names)} layers none is more "
-                f"than {highest:.2f} standard deviations from the mean; use less.",
-                UserWarning,
-                stacklevel=2,
-            )
         chosen = select_layers(scores, case=self.case, threshold=self.threshold)
         if not chosen.any():
             warnings.warn(
-                f"no layer is amplified after epoch {epoch}: the highest normalised measure is "
-                f"{scores.max():.2f} and threshold={self.threshold}.",
+                f"no layer is amplified after epoch {epoch}: {self._why_none(scores)}.",
                 UserWarning,
                 stacklevel=2,
             )
+            return []
         rows = np.flatnonzero(chosen)
         if self.strategy == "random":
             rng = np.random.default_rng([self.seed_, epoch])
             rows = np.sort(rng.choice(len(names), len(rows), replace=False))
         return [names[i] for i in rows]
 
+    def _why_none(self, scores):
+        """Return why no layer stands out, and what to do."""
+        n_layers = len(scores)
+        if not n_layers:
+            return (
+                "no step with finite gradients was measured; a net that accumulates gradients has "
+                "to notify on_grad_computed before its step"
+            )
+        highest = math.sqrt(n_layers - 1)
+        if n_layers == 1:
+            return "a single layer stands out from none; use strategy='all'"
+        if self.threshold >= highest:
+            return (
+                f"threshold={self.threshold} is out of reach, as of {n_layers} layers none is more "
+                f"than {highest:.2f} standard deviations from the mean; use less"
+            )
+        if not scores.any():
+            return (
+                "all layers have the same measure, as in an epoch of one step; use smaller batches"
+            )
+        most = scores.max() if self.case == 1 else np.abs(scores).max()
+        return f"the highest normalised measure is {most:.2f} and threshold={self.threshold}"
+
     def on_train_end(self, net, **kwargs):
         # Parameters of the net and buffers of their size stay out of pickles.
         for name in ("_phases", "_layers", "_sums", "_before", "_amplified", "_factor"):
             vars(self).pop(name, None)
+
+
+def _lr_of(net):
+    """Return the learning rate that a net was given or has found."""
+    return net.lr_range_.lr_max_ if hasattr(net, "lr_range_") else net.lr

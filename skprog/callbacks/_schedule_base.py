@@ -49,7 +49,7 @@ def named_phases(name, max_epochs, *, lr, factor):
     if max_epochs < len(named):
         raise ValueError(
             f"schedule={name!r} has {len(named)} phases but max_epochs={max_epochs}; train longer "
-            "or give phases as tuples."
+            "or give phases as tuples, which partial_fit takes too."
         )
     phases = []
     last = 0
@@ -57,26 +57,45 @@ def named_phases(name, max_epochs, *, lr, factor):
         # At least one epoch for each phase, and for each to come.
         n_to_come = len(named) - 1 - i
         end = min(max(round(end * max_epochs / N_EPOCHS), last + 1), max_epochs - n_to_come)
-        if is_amplified and end == last + 1:
-            warnings.warn(
-                f"max_epochs={max_epochs} leaves an amplified phase of schedule={name!r} one "
-                f"epoch, {end}, which only measures; train longer.",
-                UserWarning,
-                stacklevel=3,
-            )
         phases.append((end, lr * share, is_amplified, factor if is_amplified else 1.0))
         last = end
     return phases
 
 
+def warn_of_single_epochs(phases):
+    """Warn of amplified phases that have one epoch, which measures and amplifies nothing."""
+    starts = [1, *(end + 1 for end, *_ in phases)]
+    single = [
+        str(end)
+        for start, (end, _, is_amplified, _) in zip(starts, phases, strict=False)
+        if is_amplified and start == end
+    ]
+    if single:
+        warnings.warn(
+            f"amplified phases of a single epoch, {', '.join(single)}, only measure; train longer "
+            "or give them more.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
 def phase_of(phases, epoch):
-    """Return the first epoch of an epoch's phase, its rate, whether amplified, and factor."""
+    """Return first and last epoch of an epoch's phase, its rate, whether amplified, and factor."""
     start = 1
     for end, *phase in phases:
         if epoch <= end:
-            return start, *phase
+            return start, end, *phase
         start = end + 1
-    return start, None, False, 1.0
+    return start, epoch, None, False, 1.0
+
+
+def amplifies_any(phases, n_epochs):
+    """Return whether phases amplify one of the first epochs after that which measures."""
+    starts = [1, *(end + 1 for end, *_ in phases)]
+    return any(
+        is_amplified and start < min(end, n_epochs)
+        for start, (end, _, is_amplified, _) in zip(starts, phases, strict=False)
+    )
 
 
 def check_phases(schedule):

@@ -34,8 +34,8 @@ default="resnet18"
         Further arguments of the network, such as ``{"width": 16}``; searched as
         ``network__width``.
     augment : bool, default=True
-        Move the images of each training batch by up to 4 pixels in a frame of zeros, and flip
-        every second one from left to right, at random.
+        Move the images of each training batch at random by up to 4 pixels in a frame of zeros,
+        and flip each from left to right with a probability of 1/2.
     scale : {"standard"} or None, default="standard"
         "standard" gives each channel a mean of 0 and a standard deviation of 1 over the training
         images, None leaves values as they are.
@@ -208,6 +208,35 @@ default="cross_entropy"
         self.device = device
         self.verbose = verbose
         self.random_state = random_state
+
+    def fit(self, X, y, **fit_params):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, n_channels, height, width)
+            Images, of 8 bits or numbers of any range.
+        y : array-like of shape (n_images,)
+            Class of each image, of any type of label.
+        **fit_params
+            None is taken; ``sample_weight`` is refused in favour of ``class_weight``.
+
+        Returns
+        -------
+        self
+            The estimator, fitted.
+
+        Raises
+        ------
+        ValueError
+            If a hyperparameter is out of range, ``X`` or ``y`` is empty, of a wrong shape or not
+            finite, there is one class only, the images are too small for the network, a class has
+            too few images to hold one out, the loss diverges, or the checkpoint is damaged or of
+            another fit. What was fitted before stays.
+        TypeError
+            If a hyperparameter has the wrong type or ``sample_weight`` is given.
+        """
+        return super().fit(X, y, **fit_params)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -17,12 +17,15 @@ class ImageNetwork(nn.Module):
         Channels of an image, features of a place, logits.
     least : int
         Height and width of the smallest image, in pixels.
+    step : int
+        Pixels, along a side, of a place in the last map that is normalised over the batch.
     """
 
-    def __init__(self, layers, n_channels, n_features, n_classes, *, least):
+    def __init__(self, layers, n_channels, n_features, n_classes, *, least, step):
         super().__init__()
         self.n_channels = n_channels
         self.least = least
+        self.step = step
         # A fifth faster on a CPU with the channels last in memory.
         self.layers = layers.to(memory_format=torch.channels_last)
         self.head = nn.Linear(n_features, n_classes)
@@ -50,7 +53,7 @@ class ImageNetwork(nn.Module):
                 f"X has images of {height} x {width} pixels but {type(self).__name__} needs at "
                 f"least {self.least} x {self.least}; enlarge them or use another network."
             )
-        if self.training and n_images == 1 and max(height, width) < 2 * self.least:
+        if self.training and n_images == 1 and max(height, width) <= self.step:
             raise ValueError(
                 f"X has 1 image of {height} x {width} pixels, too few for batch normalisation in "
                 "training; use batches of at least 2."

@@ -25,7 +25,7 @@ class ResNet18(ImageNetwork):
     ------
     ValueError
         If a size is too small; in ``forward`` if images have another number of channels or less
-        than 8 x 8 pixels, or a single one that small is to be trained on.
+        than 8 x 8 pixels, or a single one of 8 x 8 is to be trained on.
     TypeError
         If a parameter is no integer.
 
@@ -48,7 +48,7 @@ class ResNet18(ImageNetwork):
 
     def __init__(self, n_channels, n_classes, *, width=64):
         sizes = check_sizes(n_channels, n_classes, width)
-        super().__init__(*_residual_layers(*sizes, BasicBlock, (2, 2, 2, 2)), least=8)
+        super().__init__(*_residual_layers(*sizes, BasicBlock, (2, 2, 2, 2)), least=8, step=8)
 
 
 class ResNet34(ImageNetwork):
@@ -69,7 +69,7 @@ class ResNet34(ImageNetwork):
     ------
     ValueError
         If a size is too small; in ``forward`` if images have another number of channels or less
-        than 8 x 8 pixels, or a single one that small is to be trained on.
+        than 8 x 8 pixels, or a single one of 8 x 8 is to be trained on.
     TypeError
         If a parameter is no integer.
 
@@ -88,7 +88,7 @@ class ResNet34(ImageNetwork):
 
     def __init__(self, n_channels, n_classes, *, width=64):
         sizes = check_sizes(n_channels, n_classes, width)
-        super().__init__(*_residual_layers(*sizes, BasicBlock, (3, 4, 6, 3)), least=8)
+        super().__init__(*_residual_layers(*sizes, BasicBlock, (3, 4, 6, 3)), least=8, step=8)
 
 
 class ResNet50(ImageNetwork):
@@ -110,7 +110,7 @@ class ResNet50(ImageNetwork):
     ------
     ValueError
         If a size is too small; in ``forward`` if images have another number of channels or less
-        than 8 x 8 pixels, or a single one that small is to be trained on.
+        than 8 x 8 pixels, or a single one of 8 x 8 is to be trained on.
     TypeError
         If a parameter is no integer.
 
@@ -133,7 +133,7 @@ class ResNet50(ImageNetwork):
 
     def __init__(self, n_channels, n_classes, *, width=64):
         sizes = check_sizes(n_channels, n_classes, width)
-        super().__init__(*_residual_layers(*sizes, Bottleneck, (3, 4, 6, 3)), least=8)
+        super().__init__(*_residual_layers(*sizes, Bottleneck, (3, 4, 6, 3)), least=8, step=8)
 
 
 class ResNet101(ImageNetwork):
@@ -154,7 +154,7 @@ class ResNet101(ImageNetwork):
     ------
     ValueError
         If a size is too small; in ``forward`` if images have another number of channels or less
-        than 8 x 8 pixels, or a single one that small is to be trained on.
+        than 8 x 8 pixels, or a single one of 8 x 8 is to be trained on.
     TypeError
         If a parameter is no integer.
 
@@ -173,7 +173,7 @@ class ResNet101(ImageNetwork):
 
     def __init__(self, n_channels, n_classes, *, width=64):
         sizes = check_sizes(n_channels, n_classes, width)
-        super().__init__(*_residual_layers(*sizes, Bottleneck, (3, 4, 23, 3)), least=8)
+        super().__init__(*_residual_layers(*sizes, Bottleneck, (3, 4, 23, 3)), least=8, step=8)
 
 
 class BasicBlock(nn.Module):

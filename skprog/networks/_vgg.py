@@ -28,7 +28,7 @@ class VGG19(ImageNetwork):
     ------
     ValueError
         If a size is too small; in ``forward`` if images have another number of channels or less
-        than 32 x 32 pixels, or a single one of less than 64 x 64 is to be trained on.
+        than 32 x 32 pixels.
     TypeError
         If a parameter is no integer.
 
@@ -59,5 +59,5 @@ class VGG19(ImageNetwork):
                 layers += [conv, nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)]
             layers.append(nn.MaxPool2d(2))
         super().__init__(
-            nn.Sequential(*layers), n_channels, filters[-1], n_classes, least=2 ** len(N_CONVS)
+            nn.Sequential(*layers), n_channels, filters[-1], n_classes, least=32, step=16
         )

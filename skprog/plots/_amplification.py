@@ -50,7 +50,7 @@ class AmplificationDisplay:
     References
     ----------
     .. [1] S. Basodi, K. Pusuluri, X. Xiao and Y. Pan, "Intelligent gradient amplification for
-       deep neural networks", Fig. 11.
+       deep neural networks", arXiv:2305.18445, 2023, Fig. 11.
 
     Examples
     --------
@@ -105,7 +105,10 @@ class AmplificationDisplay:
         """
         check_is_fitted(estimator)
         history = [*getattr(estimator, "history_", getattr(estimator, "history", []))]
-        if not any("normalised_measures" in epoch for epoch in history):
+        kept = [epoch.get("normalised_measures") for epoch in history]
+        if any(each is not None for each in kept) and not any(kept):
+            raise ValueError("no layer was measured; train on into an amplified phase.")
+        if not any(kept):
             raise ValueError(
                 f"{type(estimator).__name__} has no measures in history_; fit it with "
                 "callbacks=[GradientAmplification(...)], and of a pipeline or a search give the "
@@ -118,6 +121,11 @@ class AmplificationDisplay:
         if plain is not None:
             check_is_fitted(plain)
             others = [*getattr(plain, "history_", getattr(plain, "history", []))]
+            if not others:
+                raise ValueError(
+                    f"plain is a {type(plain).__name__} without history_; give an estimator of "
+                    "skprog.estimators or a net of skorch, or the one inside a pipeline or search."
+                )
             curves |= _curves("plain", others, score)
         display = cls(
             np.array([[each.get(name, np.nan) for each in measured] for name in names]),
@@ -246,7 +254,7 @@ def _curves(name, history, score):
     if score is not None and not any(score in epoch for epoch in history):
         raise ValueError(
             f"the history of the {name} fit has no {score!r}; add EpochScoring({score!r}, "
-            "lower_is_better=False) to callbacks."
+            "lower_is_better=False) to callbacks, with validation_fraction=0.2 or on_train=True."
         )
     if score is not None:
         keys = {name: score}
