@@ -53,20 +53,6 @@ PUBLISHED = {
     (100, "resnet101"): (73.00, 73.72, 77.63, 77.51, 77.53, 77.63),
 }
 IN_TABLES = ("plain", "random layers", *BY_THRESHOLD)[:6]
-IN_TIMES = ("plain", *BY_THRESHOLD)[:5]
-# Mean running times in minutes: original, G case 1, 2, G' case 1, 2, of tables 1 and 2.
-PUBLISHED_MINUTES = {
-    (10, "vgg19"): (31.35, 31.82, 31.94, 31.87, 31.82),
-    (10, "resnet18"): (42.15, 42.79, 42.73, 42.96, 42.76),
-    (10, "resnet34"): (66.35, 67.73, 67.64, 67.80, 67.68),
-    (10, "resnet50"): (139.64, 139.71, 140.07, 140.63, 141.06),
-    (10, "resnet101"): (224.22, 225.48, 226.37, 227.26, 227.78),
-    (100, "vgg19"): (31.62, 32.55, 31.92, 32.16, 31.83),
-    (100, "resnet18"): (42.08, 42.83, 42.24, 43.44, 42.19),
-    (100, "resnet34"): (66.64, 67.00, 66.99, 69.84, 66.88),
-    (100, "resnet50"): (139.32, 140.64, 140.21, 140.68, 140.79),
-    (100, "resnet101"): (223.88, 226.35, 226.28, 225.09, 226.12),
-}
 KEY = ["network", "width", "epochs", "seed", "method", "threshold"]
 
 
@@ -234,20 +220,6 @@ def published_table(runs, version, network):
     return pd.DataFrame(rows)
 
 
-def published_times(runs, version, network):
-    """Return by how much amplification prolongs training, in per cent, beside the paper's."""
-    plain, *others = PUBLISHED_MINUTES[version, network]
-    percent = [f"{100 * (minutes / plain - 1):.1f}" for minutes in others]
-    rows = [{"row": "published", **dict(zip(IN_TIMES[1:], percent, strict=True))}]
-    by_seed = runs.pivot_table(index="seed", columns="method", values="seconds")
-    row = {"row": "ours, mean over seeds (lowest to highest)"}
-    for method in IN_TIMES[1:]:
-        if method in by_seed and "plain" in by_seed:
-            longer = 100 * (by_seed[method] / by_seed["plain"] - 1)
-            row[method] = f"{longer.mean():.1f} ({longer.min():.1f} to {longer.max():.1f})"
-    return pd.DataFrame([*rows, row])
-
-
 def selections(runs):
     """Return how many layers are chosen at each threshold, how stably, and what that costs."""
     columns = [
@@ -388,7 +360,6 @@ def main():
     tables = {
         "methods": compare(runs),
         "published": published_table(runs, arguments.version, network),
-        "times": published_times(runs, arguments.version, network),
         "selections": selections(runs),
         "frequencies": frequencies(runs),
     }
