@@ -38,7 +38,7 @@ BY_THRESHOLD = {
     "G, case 1, at twice the rate": {"measure": "G", "case": 1, "apply_to": "update"},
 }
 AT_ONCE = ("plain", "all layers", "a third step", "OneCycle")
-ONE_CYCLE_RATES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+ONE_CYCLE_RATES = (0.05, 0.1, 0.2, 0.4, 0.8)
 # Original, random layers, G case 1, 2, G' case 1, 2: tables 3 and 4, in per cent.
 PUBLISHED = {
     (10, "vgg19"): (91.08, 93.35, 93.30, 92.92, 93.29, 93.34),
@@ -149,7 +149,7 @@ def choices(history):
 
 
 def describe_selections(history):
-    """Return which layers a training chose, and how long epochs of each kind took."""
+    """Return which layers a training chose."""
     measured = [epoch for epoch in history if epoch.get("gradient_measures")]
     if not measured:
         return {}
@@ -158,19 +158,11 @@ def describe_selections(history):
         len({*one} & {*other}) / max(len({*one} | {*other}), 1)
         for one, other in itertools.pairwise(chosen)
     ]
-    duration = np.array(history[:, "dur"])
-    is_measured = np.array([bool(epoch.get("gradient_measures")) for epoch in history])
-    is_amplified = np.array(history[:, "amplification_factor"]) > 1
-    base = np.median(duration[~(is_measured | is_amplified)])
     return {
         "layers": len(measured[0]["gradient_measures"]),
         "chosen": "; ".join(" ".join(each) for each in chosen),
         "layers chosen": np.mean([len(each) for each in chosen]),
         "overlap of choices": np.mean(overlaps) if overlaps else np.nan,
-        "analysis epoch over plain": np.median(duration[is_measured]) / base,
-        "amplified epoch over plain": np.median(duration[is_amplified]) / base
-        if is_amplified.any()
-        else np.nan,
     }
 
 
@@ -221,13 +213,11 @@ def published_table(runs, version, network):
 
 
 def selections(runs):
-    """Return how many layers are chosen at each threshold, how stably, and what that costs."""
+    """Return how many layers are chosen at each threshold, and how stably."""
     columns = [
         "layers",
         "layers chosen",
         "overlap of choices",
-        "analysis epoch over plain",
-        "amplified epoch over plain",
     ]
     chosen = runs[runs["method"].isin(BY_THRESHOLD)]
     means = chosen.groupby(["method", "threshold"], sort=False)[columns].mean().round(3)
