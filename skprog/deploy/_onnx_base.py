@@ -1,0 +1,102 @@
+"""A fitted estimator's network and scaling as the bytes of an ONNX model."""
+
+import json
+import logging
+import warnings
+
+import numpy as np
+import torch
+from sklearn.base import is_classifier
+
+from .._checks import check_option
+from ._graph_base import as_graph, last_step
+
+DTYPES = ("float32", "float16")
+# Scaling and biases stay float32: they are few and set the scale of all else.
+N_LARGE = 1024
+
+
+def to_onnx(estimator, dtype):
+    """Return the ONNX model of the network in which an estimator ends, as bytes."""
+    check_option("dtype", dtype, DTYPES)
+    step = last_step(estimator)
+    try:
+        import onnx
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            'export_onnx needs onnx and onnxscript; pip install "skprog[onnx]".'
+        ) from error
+    name = "probabilities" if is_classifier(step) else "rul"
+    with torch.no_grad(), warnings.catch_warnings():
+        # The list in which an LSTM keeps its weights once more, which tracing swaps with them.
+        warnings.filterwarnings("ignore", r"The tensor attributes? .*_flat_weights", UserWarning)
+        program = torch.export.export(
+            as_graph(step),
+            (torch.zeros(2, *step.shape_in_),),
+            dynamic_shapes=({0: torch.export.Dim("n_rows")},),
+        )
+    with _without_notices():
+        exported = torch.onnx.export(
+            program, input_names=["X"], output_names=[name], dynamo=True, verbose=False
+        )
+    model = exported.model_proto
+    _strip(model)
+    if dtype == "float16":
+        _halve_weights(onnx, model)
+    described = {"estimator": type(step).__name__, "output": name}
+    if is_classifier(step):
+        described["classes"] = json.dumps(step.classes_.tolist(), default=str)
+    else:
+        described["unit"] = "s"
+    onnx.helper.set_model_props(model, described)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+class _without_notices:
+    """Keep torch from telling at each export that torchvision is not installed."""
+
+    def __enter__(self):
+        self.logger = logging.getLogger("torch.onnx")
+        self.level = self.logger.level
+        self.logger.setLevel(logging.ERROR)
+
+    def __exit__(self, *error):
+        self.logger.setLevel(self.level)
+
+
+def _strip(model):
+    """Leave out where in the source each node comes from, which doubles the file."""
+    for graph in (model.graph, *model.functions):
+        for node in graph.node:
+            node.doc_string = ""
+            del node.metadata_props[:]
+        del graph.metadata_props[:]
+        del graph.value_info[:]
+    for value in (*model.graph.input, *model.graph.output, *model.graph.initializer):
+        value.doc_string = ""
+        del value.metadata_props[:]
+
+
+def _halve_weights(onnx, model):
+    """Keep large weights in float16, cast to float32 when the model is loaded."""
+    casts = []
+    for tensor in model.graph.initializer:
+        is_large = int(np.prod(tensor.dims)) >= N_LARGE
+        if tensor.data_type != onnx.TensorProto.FLOAT or not is_large:
+            continue
+        weights = onnx.numpy_helper.to_array(tensor)
+        largest = np.abs(weights).max()
+        if largest > np.finfo(np.float16).max:
+            raise ValueError(
+                f"weights up to {largest:.3g} exceed {np.finfo(np.float16).max:.6g}, the largest "
+                "float16; use dtype='float32'."
+            )
+        name = tensor.name
+        half = onnx.numpy_helper.from_array(weights.astype(np.float16), f"{name}_float16")
+        tensor.CopyFrom(half)
+        casts.append(onnx.helper.make_node("Cast", [half.name], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
