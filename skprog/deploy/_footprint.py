@@ -147,7 +147,7 @@ def _n_saved(step):
 
 def _onnx_models(step):
     try:
-        return {f"onnx {dtype}": to_onnx(step, dtype) for dtype in DTYPES}
+        return {f"onnx {dtype}": model for dtype, model in to_onnx(step, DTYPES).items()}
     except ImportError:
         return {}
 

@@ -3,7 +3,6 @@
 import copy
 import reprlib
 
-import torch
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -64,9 +63,10 @@ class SecondsGraph(nn.Module):
         return self._seconds(outputs).mean(dim=1)
 
     def _seconds(self, outputs):
+        # Bounds of one type, as torch.onnx knows no clamp by a float and an integer.
         if not self.is_index:
-            return outputs.clamp(0, 1) * self.max_life
-        index = outputs.clamp(self.w / (1 + self.w), 1)
+            return outputs.clamp(0.0, 1.0) * self.max_life
+        index = outputs.clamp(self.w / (1 + self.w), 1.0)
         return (self.w * self.max_life * (1 - index) / index).clamp(max=self.max_life)
 
 

@@ -63,4 +63,4 @@ def export_onnx(estimator, path, *, dtype="float32"):
     True
     """
     path = checked_path(path)
-    write(path, to_onnx(estimator, dtype))
+    write(path, to_onnx(estimator, [dtype])[dtype])

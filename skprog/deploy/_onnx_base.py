@@ -3,6 +3,7 @@
 import json
 import logging
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -16,9 +17,10 @@ DTYPES = ("float32", "float16")
 N_LARGE = 1024
 
 
-def to_onnx(estimator, dtype):
-    """Return the ONNX model of the network in which an estimator ends, as bytes."""
-    check_option("dtype", dtype, DTYPES)
+def to_onnx(estimator, dtypes):
+    """Return the ONNX models of the network in which an estimator ends, as bytes by type."""
+    for dtype in dtypes:
+        check_option("dtype", dtype, DTYPES)
     step = last_step(estimator)
     try:
         import onnx
@@ -28,42 +30,48 @@ def to_onnx(estimator, dtype):
             'export_onnx needs onnx and onnxscript; pip install "skprog[onnx]".'
         ) from error
     name = "probabilities" if is_classifier(step) else "rul"
-    with torch.no_grad(), warnings.catch_warnings():
-        # The list in which an LSTM keeps its weights once more, which tracing swaps with them.
-        warnings.filterwarnings("ignore", r"The tensor attributes? .*_flat_weights", UserWarning)
+    with torch.no_grad(), _without_notices():
         program = torch.export.export(
             as_graph(step),
             (torch.zeros(2, *step.shape_in_),),
             dynamic_shapes=({0: torch.export.Dim("n_rows")},),
         )
-    with _without_notices():
         exported = torch.onnx.export(
             program, input_names=["X"], output_names=[name], dynamo=True, verbose=False
         )
     model = exported.model_proto
     _strip(model)
-    if dtype == "float16":
-        _halve_weights(onnx, model)
     described = {"estimator": type(step).__name__, "output": name}
     if is_classifier(step):
         described["classes"] = json.dumps(step.classes_.tolist(), default=str)
     else:
         described["unit"] = "s"
     onnx.helper.set_model_props(model, described)
-    onnx.checker.check_model(model)
-    return model.SerializeToString()
+    models = {}
+    for dtype in dtypes:
+        if dtype == "float16":
+            model = _with_half_weights(onnx, model)
+        onnx.checker.check_model(model)
+        models[dtype] = model.SerializeToString()
+    return models
 
 
-class _without_notices:
-    """Keep torch from telling at each export that torchvision is not installed."""
-
-    def __enter__(self):
-        self.logger = logging.getLogger("torch.onnx")
-        self.level = self.logger.level
-        self.logger.setLevel(logging.ERROR)
-
-    def __exit__(self, *error):
-        self.logger.setLevel(self.level)
+@contextmanager
+def _without_notices():
+    """Keep back what torch says of itself at each export."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    # That torchvision is not installed.
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            # An LSTM keeps its weights once more in a list, where tracing swaps them, too.
+            warnings.filterwarnings("ignore", "The tensor attributes? .*_flat_weights", UserWarning)
+            # torch copies a class of its own that it has deprecated.
+            warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _strip(model):
@@ -79,8 +87,10 @@ def _strip(model):
         del value.metadata_props[:]
 
 
-def _halve_weights(onnx, model):
-    """Keep large weights in float16, cast to float32 when the model is loaded."""
+def _with_half_weights(onnx, original):
+    """Return the model with large weights in float16, cast to float32 when it is loaded."""
+    model = onnx.ModelProto()
+    model.CopyFrom(original)
     casts = []
     for tensor in model.graph.initializer:
         is_large = int(np.prod(tensor.dims)) >= N_LARGE
@@ -100,3 +110,4 @@ def _halve_weights(onnx, model):
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
+    return model
