@@ -72,15 +72,15 @@ def from_bytes(data):
 
 def _body(data):
     """Return what the header says of the estimator."""
-    if data.startswith(PICKLES):
-        raise ValueError(
-            "it is a pickle, which can run code and is not opened; load it by what wrote it if you "
-            "trust its source, and write it anew by skprog.deploy.save"
-        )
-    n_header = int.from_bytes(data[:8], "little")
     foreign = "it is no file of skprog.deploy.save"
-    # safetensors has headers of at most 100 MB.
-    if len(data) < 8 or n_header > 100_000_000:
+    n_header = int.from_bytes(data[:8], "little")
+    # safetensors has headers of at most 100 MB. The length of one may begin as a pickle does.
+    if len(data) < 8 or n_header > 100_000_000 or data[8:9] not in (b"{", b""):
+        if data.startswith(PICKLES):
+            raise ValueError(
+                "it is a pickle, which can run code and is not opened; load it by what wrote it "
+                "if you trust its source, and write it anew by skprog.deploy.save"
+            )
         raise ValueError(foreign if data else "it is empty; copy it anew")
     if len(data) < 8 + n_header:
         raise ValueError(f"it is truncated at {len(data)} bytes; copy it anew")

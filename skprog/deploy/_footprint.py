@@ -1,4 +1,5 @@
 import pickle
+from math import prod
 from time import perf_counter
 
 import numpy as np
@@ -24,8 +25,8 @@ class Footprint:
         Multiply-accumulates of a prediction of one row.
     n_bytes : dict of str to int
         Size of the file by format: "save", "pickle", "onnx float32", "onnx float16". A format
-        that cannot be had, for want of the extra ``onnx`` or because of a class that
-        :func:`save` does not know, is not there.
+        that cannot be had, for want of the extra ``onnx`` or as :func:`save` or
+        :func:`export_onnx` refuses the network, is not there.
     latency : dict of str to float
         Seconds for one row on one thread: "predict", and by onnxruntime "onnx float32" and
         "onnx float16".
@@ -128,14 +129,16 @@ def footprint(estimator, *, n_repeats=30):
 
 
 def _n_macs(graph, row):
-    # oneDNN's LSTM is one operation, of which torch does not know the products inside.
-    with (
-        torch.no_grad(),
-        torch.backends.mkldnn.flags(enabled=False),
-        FlopCounterMode(display=False) as counter,
-    ):
+    # oneDNN's LSTM is one operation, of which torch does not say what is inside.
+    lstm = {torch.ops.aten.mkldnn_rnn_layer: _lstm_flops}
+    with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=lstm) as counter:
         graph(row)
     return counter.get_total_flops() // 2
+
+
+def _lstm_flops(steps, from_input, from_state, *others, out_shape=None, **kwargs):
+    """Count two operations per weight, step and row; arguments are shapes."""
+    return 2 * prod(steps[:2]) * (prod(from_input) + prod(from_state))
 
 
 def _n_saved(step):
@@ -148,7 +151,7 @@ def _n_saved(step):
 def _onnx_models(step):
     try:
         return {f"onnx {dtype}": model for dtype, model in to_onnx(step, DTYPES).items()}
-    except ImportError:
+    except (ImportError, ValueError):
         return {}
 
 

@@ -30,15 +30,14 @@ def to_onnx(estimator, dtypes):
             'export_onnx needs onnx and onnxscript; pip install "skprog[onnx]".'
         ) from error
     name = "probabilities" if is_classifier(step) else "rul"
-    with torch.no_grad(), _without_notices():
-        program = torch.export.export(
-            as_graph(step),
-            (torch.zeros(2, *step.shape_in_),),
-            dynamic_shapes=({0: torch.export.Dim("n_rows")},),
-        )
-        exported = torch.onnx.export(
-            program, input_names=["X"], output_names=[name], dynamo=True, verbose=False
-        )
+    try:
+        exported = _exported(step, name)
+    # torch has no one kind of error for what it cannot trace or translate.
+    except Exception as error:
+        raise ValueError(
+            f"the network of {type(step).__name__} cannot be exported ({_first_line(error)}); use "
+            "operations that ONNX has, and no branches by values."
+        ) from error
     model = exported.model_proto
     _strip(model)
     described = {"estimator": type(step).__name__, "output": name}
@@ -54,6 +53,23 @@ def to_onnx(estimator, dtypes):
         onnx.checker.check_model(model)
         models[dtype] = model.SerializeToString()
     return models
+
+
+def _exported(step, name):
+    # A program first, which keeps an LSTM in one; from a module and shapes torch makes it a loop.
+    with torch.no_grad(), _without_notices():
+        program = torch.export.export(
+            as_graph(step),
+            (torch.zeros(2, *step.shape_in_),),
+            dynamic_shapes=({0: torch.export.Dim("n_rows")},),
+        )
+        return torch.onnx.export(
+            program, input_names=["X"], output_names=[name], dynamo=True, verbose=False
+        )
+
+
+def _first_line(error):
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 @contextmanager
