@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from skprog.deploy import Footprint, export_onnx, footprint, save
 from skprog.deploy._footprint import _n_macs
 from skprog.deploy._graph_base import as_graph
+from skprog.deploy._onnx_base import DTYPES, to_onnx
 from skprog.estimators import (
     CnnLstmRUL,
     DummyRUL,
@@ -43,12 +44,14 @@ GHL = GHLClassifier(**SMALL, n_filters=(3,), kernel_sizes=(5,), dense_units=400)
 SEM = SEMClassifier(n_blocks=1, n_filters=(3,), hidden_units=4, max_steps=2, random_state=0)
 
 
-def session(path):
-    return onnxruntime.InferenceSession(os.fspath(path), providers=["CPUExecutionProvider"])
+def session(model):
+    """Return onnxruntime's session of a file or of its bytes."""
+    model = model if isinstance(model, bytes) else os.fspath(model)
+    return onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
 
 
-def run(path, X):
-    (result,) = session(path).run(None, {"X": np.asarray(X, dtype=np.float32)})
+def run(model, X):
+    (result,) = session(model).run(None, {"X": np.asarray(X, dtype=np.float32)})
     return result
 
 
@@ -60,50 +63,38 @@ def sequences(shape, n=64):
     return (noise / 5 - level).astype(np.float32), rul
 
 
-def assert_seconds_agree(model, X, path, tolerance, dtype="float32"):
-    export_onnx(model, path, dtype=dtype)
-    for n in (1, 64):
-        rul = run(path, X[:n])
-        assert rul.shape == (n,)
-        assert np.abs(rul - model.predict(X[:n])).max() <= tolerance * model.max_life_
+def assert_seconds_agree(model, X):
+    """Compare with both types of weights, of one export, which takes seconds."""
+    graphs = to_onnx(model, DTYPES)
+    for dtype, tolerance in (("float32", 1e-5), ("float16", 1e-2)):
+        for n in (1, 64):
+            rul = run(graphs[dtype], X[:n])
+            assert rul.shape == (n,)
+            assert np.abs(rul - model.predict(X[:n])).max() <= tolerance * model.max_life_
+    return graphs
 
 
-@pytest.fixture(scope="module")
-def paper():
-    """Model A after some steps, its rows, and predictions that differ."""
+@pytest.mark.slow
+def test_papers_model_agrees_to_1e_5_of_its_life_in_float32_and_1e_2_in_float16():
     X, y = sequences((32, 1, 84, 25))
     model = CnnLstmRUL(max_epochs=12, lr=3e-3, lr_decay=1.0, batch_size=16, random_state=0)
     model.fit(X, y)
     assert np.ptp(model.predict(X)) > 0.3 * model.max_life_
-    return model, X
+    graphs = assert_seconds_agree(model, X)
+    assert len(graphs["float16"]) < 0.55 * len(graphs["float32"])
 
 
-@pytest.mark.slow
-def test_papers_model_agrees_to_1e_5_of_its_life_in_float32(paper, tmp_path):
-    model, X = paper
-    assert_seconds_agree(model, X, tmp_path / "model.onnx", 1e-5)
-
-
-@pytest.mark.slow
-def test_papers_model_agrees_to_1_percent_of_its_life_in_float16(paper, tmp_path):
-    model, X = paper
-    path = tmp_path / "model.onnx"
-    assert_seconds_agree(model, X, path, 1e-2, dtype="float16")
-    half = path.stat().st_size
-    export_onnx(model, path)
-    assert half < 0.55 * path.stat().st_size
-
-
-@pytest.mark.parametrize("target", ["rul_index", "linear"])
-@pytest.mark.parametrize("shape", [(3, 2, 12, 9), (4, 12, 9), (5, 6), (7,)])
-def test_sequences_of_every_rank_agree_in_batches_of_any_size(shape, target, tmp_path):
+@pytest.mark.parametrize(
+    ("shape", "target"),
+    [((3, 2, 12, 9), "rul_index"), ((4, 12, 9), "linear"), ((5, 6), "rul_index"), ((7,), "linear")],
+)
+def test_sequences_of_every_rank_agree_in_batches_of_any_size(shape, target):
     X, y = sequences(shape)
     small = {"n_conv_layers": 1, "n_filters": (2,), "lstm_units": 20, "lr": 3e-2, "lr_decay": 1.0}
     model = CnnLstmRUL(target=target, **small, max_epochs=15, random_state=0)
     model.fit(X, y)
     assert np.ptp(model.predict(X)) > 0.1 * model.max_life_
-    assert_seconds_agree(model, X, tmp_path / "model.onnx", 1e-5)
-    assert_seconds_agree(model, X, tmp_path / "model.onnx", 1e-2, dtype="float16")
+    assert_seconds_agree(model, X)
 
 
 def test_predictions_are_clipped_inside_the_graph(tmp_path):
@@ -141,40 +132,29 @@ def test_model_says_what_goes_in_and_out(tmp_path):
     assert model.get_outputs()[0].name == "probabilities"
     classes = json.loads(model.get_modelmeta().custom_metadata_map["classes"])
     assert classes == ["broken", "healthy", "worn"]
-
-
-def test_model_does_not_tell_of_the_machine_that_wrote_it(tmp_path):
-    X, y = sequences((7,), n=12)
-    export_onnx(CnnLstmRUL(lstm_units=4, **SMALL).fit(X, y), tmp_path / "model.onnx")
-    data = (tmp_path / "model.onnx").read_bytes()
-    assert b".py" not in data
-    assert os.getcwd().encode() not in data
+    # Not of the source it comes from.
+    assert b".py" not in (tmp_path / "ghl.onnx").read_bytes()
 
 
 @pytest.mark.parametrize(
     ("model", "X"),
     [
-        (GHL, WINDOWS),
         (GHL, WINDOWS[:, 0]),
-        (clone(GHL).set_params(n_networks=3, batch_norm=True, padding="same"), WINDOWS),
-        (clone(GHL).set_params(global_pooling="max"), WINDOWS),
+        (clone(GHL).set_params(n_networks=3, batch_norm=True, global_pooling="max"), WINDOWS),
         (TimeSeriesClassifier(scale="case", network="lstm", **SMALL), WINDOWS),
-        (SEM, IMAGES[:, 0]),
         (clone(SEM).set_params(head="local", n_networks=2), IMAGES[:, 0]),
         (ImageClassifier(network_params={"width": 2}, n_networks=2, **SMALL), IMAGES),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_probabilities_agree(model, X, tmp_path):
+def test_probabilities_agree(model, X):
     model = clone(model).fit(X, LABELS)
-    path = tmp_path / "model.onnx"
-    export_onnx(model, path)
+    graphs = to_onnx(model, DTYPES)
     for n in (1, 12):
-        probabilities = run(path, X[:n])
+        probabilities = run(graphs["float32"], X[:n])
         assert probabilities.shape == (n, 3)
         np.testing.assert_allclose(probabilities, model.predict_proba(X[:n]), atol=1e-5)
-    export_onnx(model, path, dtype="float16")
-    np.testing.assert_allclose(run(path, X), model.predict_proba(X), atol=1e-2)
+    np.testing.assert_allclose(run(graphs["float16"], X), model.predict_proba(X), atol=1e-2)
 
 
 def test_tiles_agree_where_they_vote(tmp_path):
@@ -238,7 +218,7 @@ def test_what_has_no_network_is_refused(tmp_path):
     with pytest.raises(NotFittedError):
         export_onnx(CnnLstmRUL(), path)
     model = CnnLstmRUL(lstm_units=4, **SMALL).fit(X, y)
-    with pytest.raises(ValueError, match="dtype='int8' is not one of|dtype='int8'"):
+    with pytest.raises(ValueError, match="dtype='int8'"):
         export_onnx(model, path, dtype="int8")
     with pytest.raises(FileNotFoundError, match="does not exist; create it first"):
         export_onnx(model, tmp_path / "absent" / "model.onnx")
