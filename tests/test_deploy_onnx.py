@@ -143,7 +143,7 @@ def test_model_says_what_goes_in_and_out(tmp_path):
         (clone(GHL).set_params(n_networks=3, batch_norm=True, global_pooling="max"), WINDOWS),
         (TimeSeriesClassifier(scale="case", network="lstm", **SMALL), WINDOWS),
         (clone(SEM).set_params(head="local", n_networks=2), IMAGES[:, 0]),
-        (ImageClassifier(network_params={"width": 2}, n_networks=2, **SMALL), IMAGES),
+        (ImageClassifier(network_params={"width": 2}, **SMALL), IMAGES),
     ],
     ids=lambda value: type(value).__name__,
 )
