@@ -356,13 +356,13 @@ class OwnCallback(Callback):
 @pytest.mark.parametrize(
     ("params", "named"),
     [
-        ({"network": OwnNetwork, "network_params": None}, "network of TimeSeriesClassifier"),
-        ({"loss": OwnLoss}, "loss of TimeSeriesClassifier"),
-        ({"optimizer": OwnOptimizer}, "optimizer of TimeSeriesClassifier"),
-        ({"callbacks": [OwnCallback()]}, r"callbacks of TimeSeriesClassifier\[0\]"),
+        ({"network": OwnNetwork, "network_params": None}, r"TimeSeriesClassifier\.network"),
+        ({"loss": OwnLoss}, r"TimeSeriesClassifier\.loss"),
+        ({"optimizer": OwnOptimizer}, r"TimeSeriesClassifier\.optimizer"),
+        ({"callbacks": [OwnCallback()]}, r"TimeSeriesClassifier\.callbacks\[0\]"),
         (
             {"callbacks": [("s", EpochScoring(lambda net, X, y: 0.0, name="s"))]},
-            "scoring of EpochScoring",
+            r"EpochScoring\.scoring",
         ),
         ({"checkpoint": "fit.pt"}, r"checkpoint='.*fit.pt'.*set_params\(checkpoint=None\)"),
     ],
@@ -378,9 +378,7 @@ def test_parameter_that_takes_code_is_refused_by_name(params, named, path):
 
 def test_other_code_is_refused_by_name(path, tmp_path):
     function = make_pipeline(FunctionTransformer(np.log1p), clone(RUL_NET)).fit(FEATURES**2, RUL)
-    with pytest.raises(
-        ValueError, match=r"func of FunctionTransformer=.*cannot be written without"
-    ):
+    with pytest.raises(ValueError, match=r"FunctionTransformer\.func=.*cannot be written without"):
         save(function, path)
     cached = make_pipeline(StandardScaler(), clone(RUL_NET), memory=str(tmp_path / "cache"))
     with pytest.raises(ValueError, match=r"memory='.*' of Pipeline is a file of this machine"):

@@ -76,7 +76,7 @@ class EstimatorEncoder(Encoder):
         return {"class": NAMES[type(callback)], "params": params}
 
     def _members(self, values, name):
-        return {key: self.encode(value, f"{key} of {name}") for key, value in values.items()}
+        return {key: self.encode(value, f"{name}.{key}") for key, value in values.items()}
 
     def _net(self, estimator, net):
         name = type(estimator).__name__
@@ -100,8 +100,8 @@ class EstimatorEncoder(Encoder):
         return {
             "weights": weights,
             "amp": net.amp,
-            "history": self.encode(epochs, f"history_ of {name}"),
-            "lr_range": self.encode(getattr(net, "lr_range_", None), f"lr_range_ of {name}"),
+            "history": self.encode(epochs, f"{name}.history_"),
+            "lr_range": self.encode(getattr(net, "lr_range_", None), f"{name}.lr_range_"),
         }
 
     def _lr_range(self, lr_range):

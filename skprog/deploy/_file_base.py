@@ -122,7 +122,8 @@ def _dumps(body):
 
 
 def _warn_of_other_version(body, estimator):
-    written = body.get("versions", {}).get("scikit-learn")
+    versions = body.get("versions")
+    written = versions.get("scikit-learn") if isinstance(versions, dict) else None
     if '"sklearn.' in _dumps(body["estimator"]) and written != sklearn.__version__:
         warnings.warn(
             InconsistentVersionWarning(

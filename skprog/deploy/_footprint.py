@@ -113,7 +113,7 @@ def footprint(estimator, *, n_repeats=30):
     models = _onnx_models(step)
     n_bytes = {"save": _n_saved(step), "pickle": len(pickle.dumps(step))}
     n_bytes |= {name: len(model) for name, model in models.items()}
-    latency = {"predict": _median_seconds(lambda: _predict(step, row), n_repeats)}
+    latency = {"predict": _median_seconds(lambda: step.predict(row), n_repeats)}
     for name, model in models.items():
         run = _onnx_session(model)
         if run is not None:
@@ -164,11 +164,6 @@ def _onnx_session(model):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"]).run
-
-
-def _predict(step, row):
-    with torch.no_grad():
-        return step.predict(row)
 
 
 def _median_seconds(predict, n_repeats):

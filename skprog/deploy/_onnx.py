@@ -43,6 +43,8 @@ def export_onnx(estimator, path, *, dtype="float32"):
     on the image is not in the model. Series have the length of the longest one fitted. Images
     are float32, of the values they had in ``fit``.
 
+    The model computes in float32, so that with ``amp="bf16"`` it is the more precise of both.
+
     The CPU kernels of onnxruntime know no LSTM in float16, and mean and standard deviation of the
     input in float16 would shift it by more than the weights do: scaling, biases and all
     computation stay float32.
