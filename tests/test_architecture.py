@@ -120,7 +120,7 @@ def test_files_inside_a_folder_start_with_an_underscore():
 
 def test_import_leaves_optional_packages_alone():
     code = """
-import sys, skprog, skprog.datasets, skprog.estimators, skprog.metrics, skprog.plots
+import sys, skprog, skprog.datasets, skprog.deploy, skprog.estimators, skprog.metrics, skprog.plots
 print(*{name.split(".")[0] for name in sys.modules})
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

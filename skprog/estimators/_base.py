@@ -227,6 +227,11 @@ class NetEstimator(BaseEstimator):
         return {**params, "callbacks": repr(kinds)}
 
     def _refuse_changes(self):
+        if not hasattr(self.net_, "optimizer_"):
+            raise ValueError(
+                f"{type(self).__name__} comes from a file without the state of its optimizer, so "
+                "that training cannot go on; set warm_start=False and fit anew."
+            )
         now = self._lasting_params()
         before = self._fitted_with
         changed = [name for name in {**before, **now} if now.get(name) != before.get(name)]

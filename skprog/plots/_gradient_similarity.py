@@ -104,7 +104,9 @@ class GradientSimilarityDisplay:
                 "of skprog.estimators with callbacks=[GradientSimilarity()], and of a pipeline or "
                 "a search give the classifier inside."
             )
-        counts = getattr(estimator.net_.criterion_, "class_counts", None)
+        # A net from a file has no loss.
+        loss = getattr(estimator.net_, "criterion_", None)
+        counts = getattr(loss, "class_counts", None)
         return cls(angles, classes=estimator.classes_, class_counts=counts).plot(ax=ax)
 
     def plot(self, ax=None):

@@ -1,0 +1,163 @@
+"""What estimators learn: of which kind it has to be, so that a file cannot say anything else."""
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from ..estimators import CnnLstmRUL, DummyRUL
+from ..estimators._base import NetEstimator
+from ..estimators._classifier_base import NetClassifier
+from ..estimators._tile_base import TileClassifier
+from ..preprocessing import (
+    AccelRotation45,
+    FrequencyMaxPool,
+    PatchSelector,
+    RULIndex,
+    WelchSpectrogram,
+)
+
+# What input was like, and how output is to be wrapped: does not follow from parameters.
+OF_INPUT = ("n_features_in_", "feature_names_in_", "_sklearn_output_config")
+# Values along an axis: more would be no size but an attempt to fill the memory.
+MOST = 1 << 27
+
+
+def _is_count(value):
+    return type(value) is int and 0 <= value < MOST
+
+
+def _is_size(value):
+    return _is_count(value) and value > 0
+
+
+def _is_seconds(value):
+    return type(value) is float and 0 <= value < np.inf
+
+
+def _is_seed(value):
+    return type(value) is int and value >= 0
+
+
+def _is_shape(value):
+    return type(value) is tuple and len(value) > 0 and all(map(_is_size, value))
+
+
+def _is_labels(value):
+    return isinstance(value, np.ndarray) and value.ndim == 1 and len(value) > 1
+
+
+def _is_weights(value):
+    return value is None or (isinstance(value, np.ndarray) and value.dtype.kind == "f")
+
+
+def _are_texts(value):
+    return type(value) is dict and all(type(text) is str for text in [*value, *value.values()])
+
+
+def _are_lives(value):
+    return type(value) is dict and all(map(_is_seconds, value.values()))
+
+
+# By class, those of its parents hold too; the attributes have to be there.
+NEEDED = {
+    NetEstimator: {
+        "n_features_in_": _is_size,
+        "shape_in_": _is_shape,
+        "n_iter_": _is_count,
+        "best_epoch_": _is_count,
+        "_seed": _is_seed,
+        "_fitted_with": _are_texts,
+    },
+    NetClassifier: {"classes_": _is_labels, "_class_weight": _is_weights},
+    TileClassifier: {"_positive": _is_count, "_voted_with": lambda value: type(value) is dict},
+    CnnLstmRUL: {
+        "max_life_": _is_seconds,
+        "_index": lambda value: type(value) is RULIndex,
+        "_target": lambda value: value in ("rul_index", "linear"),
+    },
+    DummyRUL: {"n_features_in_": _is_size, "shape_in_": _is_shape, "max_life_": _is_seconds},
+    AccelRotation45: {"n_timepoints_in_": _is_size},
+    FrequencyMaxPool: {"n_freqs_in_": _is_size},
+    RULIndex: {"max_life_": _is_seconds},
+    WelchSpectrogram: {"n_timepoints_in_": _is_size},
+}
+# The same, where the attributes are there.
+POSSIBLE = {
+    "constant_": _is_seconds,
+    "feature_names_in_": lambda value: isinstance(value, np.ndarray) and value.ndim == 1,
+    "mean_life_": _is_seconds,
+    "mean_lives_": _are_lives,
+    "n_features_in_": _is_size,
+    "threshold_": lambda value: type(value) is float and 0 < value < 1,
+    "_by": lambda value: type(value) in (str, int, type(None)),
+}
+# Input of the size seen, from which the transformer learns all it has learnt.
+SIZES = {
+    AccelRotation45: lambda learnt: np.zeros((1, 2, learnt["n_timepoints_in_"]), np.float16),
+    FrequencyMaxPool: lambda learnt: np.zeros((1, learnt["n_freqs_in_"], 1), np.float16),
+    RULIndex: lambda learnt: [learnt["max_life_"]],
+    WelchSpectrogram: lambda learnt: np.zeros((1, 1, learnt["n_timepoints_in_"]), np.float16),
+}
+
+
+def check_learnt(estimator, learnt):
+    """Refuse what this estimator cannot have learnt, by attribute."""
+    name = type(estimator).__name__
+    params = estimator.get_params(deep=False)
+    for key in learnt:
+        is_taken = key in params or hasattr(type(estimator), key)
+        if not key.isidentifier() or key.startswith("__") or is_taken:
+            raise ValueError(f"{key!r} is nothing that a {name} learns")
+    needed = {}
+    for cls, checks in NEEDED.items():
+        if isinstance(estimator, cls):
+            needed |= checks
+    if not type(estimator).__module__.startswith("skprog.") or not learnt:
+        return
+    if isinstance(estimator, DummyRUL):
+        is_constant = "constant_" in learnt
+        needed |= {"constant_": _is_seconds} if is_constant else {"mean_life_": _is_seconds}
+        needed |= {} if is_constant else {"mean_lives_": _are_lives, "_by": POSSIBLE["_by"]}
+    votes = getattr(estimator, "tiles", None) == "all" and estimator.vote == "top_k"
+    for key, check in {**POSSIBLE, **needed}.items():
+        if key not in learnt and (key in needed or (key == "threshold_" and votes)):
+            raise ValueError(f"{key} of {name} is missing")
+        if key in learnt and not check(learnt[key]):
+            raise ValueError(f"{key}={learnt[key]!r} is nothing that a {name} learns")
+    if type(estimator) in SIZES:
+        _check_following(type(estimator)(**params), learnt)
+
+
+def _check_following(fresh, learnt):
+    """Refuse what a transformer does not learn from input of the size it has seen."""
+    before = set(vars(fresh))
+    fresh.fit(SIZES[type(fresh)](learnt))
+    followed = {key: value for key, value in vars(fresh).items() if key not in before}
+    for key in {**followed, **learnt}:
+        if key not in OF_INPUT and not _same(followed.get(key), learnt.get(key)):
+            raise ValueError(f"{key} of {type(fresh).__name__} does not follow from its parameters")
+
+
+def check_params(estimator):
+    """Refuse hyperparameters that are out of range or of the wrong type."""
+    params = estimator.get_params(deep=False)
+    if isinstance(estimator, NetEstimator):
+        if type(params["device"]) is not str:
+            raise TypeError(f"device={params['device']!r} must be a str.")
+        # The device is that of the machine that fits, which need not be this one.
+        amp = None if params["amp"] == "fp16" else params["amp"]
+        type(estimator)(**{**params, "device": "cpu", "amp": amp})._check_params()
+    elif hasattr(estimator, "_parameter_constraints"):
+        estimator._validate_params()
+    elif type(estimator) is PatchSelector:
+        size = estimator.patch_size if _is_size(estimator.patch_size) else 1
+        image = np.zeros((1, size, size + 1), np.uint8)
+        image[0, 0, 0] = 1
+        estimator.fit(image)
+
+
+def _same(value, other):
+    if isinstance(value, dict | Bunch) and isinstance(other, dict):
+        return value.keys() == other.keys() and all(_same(value[k], other[k]) for k in value)
+    if isinstance(value, np.ndarray) or isinstance(other, np.ndarray):
+        return np.array_equal(value, other)
+    return type(value) is type(other) and value == other
