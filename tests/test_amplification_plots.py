@@ -115,6 +115,8 @@ def test_what_cannot_be_drawn_is_refused(fitted):
         AmplificationDisplay(MEASURES, AMPLIFIED).plot(kind="curves")
     with pytest.raises(ValueError, match="curve 'loss' has shape"):
         AmplificationDisplay(MEASURES, AMPLIFIED, curves={"loss": []}).plot(kind="curves")
+    with pytest.raises(TypeError, match="must be a dict of names and values"):
+        AmplificationDisplay(MEASURES, AMPLIFIED, curves=[[1.0]]).plot(kind="curves")
     with pytest.raises(TypeError, match="must be matplotlib Axes"):
         AmplificationDisplay(MEASURES, AMPLIFIED).plot(ax=3)
 

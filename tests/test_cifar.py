@@ -177,10 +177,10 @@ def test_truncated_files_are_refused(n_lost, ten):
 
 def test_unknown_labels_are_refused(ten, hundred):
     (ten / "test_batch.bin").write_bytes(records([0, 10], pixels(2, 0)))
-    with pytest.raises(ValueError, match=r"test_batch.*a label 10 where 9 is the highest"):
+    with pytest.raises(ValueError, match=r"test_batch.*a label 10 where 0 to 9 are known"):
         load_cifar(ten)
     (hundred / "test.bin").write_bytes(records([[20, 0], [0, 0]], pixels(2, 0)))
-    with pytest.raises(ValueError, match=r"test\.bin.*a label 20 where 19 is the highest"):
+    with pytest.raises(ValueError, match=r"test\.bin.*a label 20 where 0 to 19 are known"):
         load_cifar(hundred, version=100)
 
 
@@ -202,7 +202,11 @@ def damage_subset(folder, **changed):
     [
         ({"x_train": pixels(2, 0)}, r"images of uint8 and shape \(2, 3, 32, 32\)"),
         ({"x_test": np.zeros((1, 3, 32, 32))}, "images of float64"),
-        ({"y_test": np.array([10], np.uint8)}, "a label 10 where 9 is the highest"),
+        ({"y_test": np.array([10], np.uint8)}, "a label 10 where 0 to 9 are known"),
+        ({"y_test": np.array([-1])}, "a label -1 where 0 to 9 are known"),
+        ({"y_test": np.array([1.0])}, r"labels of float64 and shape \(1,\)"),
+        ({"y_test": np.array(3)}, r"labels of int64 and shape \(\)"),
+        ({"class_names": np.arange(10)}, r"names of int64 and shape \(10,\)"),
         ({"class_names": np.array(TEN, dtype=object)}, "ValueError: Object arrays cannot be"),
     ],
 )

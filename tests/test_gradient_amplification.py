@@ -448,6 +448,13 @@ def test_frozen_layers_and_those_without_a_gradient_are_left_out():
     assert [*net.history[0]["gradient_measures"]] == ["last"]
 
 
+def test_a_layer_frozen_after_it_was_chosen_is_let_go():
+    net = train(amplify(), epochs=2)
+    net.module_.first.requires_grad_(False)
+    net.train(data(), None, 2)
+    assert net.history[:, "amplified_layers"] == [[], ["first", "last"], ["last"], ["last"]]
+
+
 def test_shared_parameters_count_once():
     class Shared(TwoLayers):
         def __init__(self):

@@ -304,6 +304,8 @@ class GradientAmplification(Callback):
             net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
         if not is_amplified or epoch == start:
             self.amplified_layers_ = []
+        # A layer chosen in an earlier fit may be frozen since.
+        self.amplified_layers_ = [name for name in self.amplified_layers_ if name in self._layers]
         n_since = epoch - start
         # Layers chosen at the end of a phase would not be amplified.
         is_due = n_since == 0 or (

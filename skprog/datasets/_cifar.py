@@ -204,8 +204,12 @@ def _read_subset(path):
             numbers = file["y_train"], file["y_test"]
     except Exception as error:  # zipfile, zlib and NumPy raise about ten kinds
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
+    if names.ndim != 1 or names.dtype.kind != "U":
+        raise _damaged(path, f"names of {names.dtype} and shape {names.shape}")
     fields = {"target_names": names.tolist()}
     for part, X, y in zip(("train", "test"), pixels, numbers, strict=True):
+        if y.ndim != 1 or not len(y) or not np.issubdtype(y.dtype, np.integer):
+            raise _damaged(path, f"labels of {y.dtype} and shape {y.shape}")
         if X.dtype != np.uint8 or X.shape != (len(y), *SHAPE):
             raise _damaged(path, f"images of {X.dtype} and shape {X.shape}")
         _check_numbers(path, y, names)
@@ -214,8 +218,9 @@ def _read_subset(path):
 
 
 def _check_numbers(path, numbers, names):
-    if numbers.max() >= len(names):
-        raise _damaged(path, f"a label {numbers.max()} where {len(names) - 1} is the highest")
+    for number in (numbers.min(), numbers.max()):
+        if not 0 <= number < len(names):
+            raise _damaged(path, f"a label {number} where 0 to {len(names) - 1} are known")
 
 
 def _contents(path):

@@ -208,6 +208,8 @@ class AmplificationDisplay:
     def _plot_curves(self, ax):
         if not self.curves:
             raise ValueError("there are no curves to draw; give curves or use kind='measures'.")
+        if not isinstance(self.curves, dict):
+            raise TypeError(f"curves={self.curves!r} must be a dict of names and values.")
         curves = {name: as_numbers(name, values) for name, values in self.curves.items()}
         for name, values in curves.items():
             if values.ndim != 1 or not len(values):
