@@ -1,7 +1,10 @@
-"""Measure what the paper's models A, B and C take to store and to run, as a table.
+"""
+What a model takes to store and to run
+======================================
 
-Weights are those of one epoch on noise: sizes and times do not depend on what they are. Needs the
-extra ``onnx`` for the columns of ONNX.
+Parameters, multiply-accumulates, bytes and latency of the paper's models A, B and C. Weights are
+those of one epoch on noise: sizes and times do not depend on what they are. Needs the extra
+``onnx`` for the columns of ONNX.
 """
 
 import argparse
@@ -19,7 +22,7 @@ MODELS = {
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
     parser.add_argument("--channels", type=int, default=3, help="sensors, 3 with the rotated one")
     parser.add_argument("--repeats", type=int, default=30, help="predictions timed")
     args = parser.parse_args()
