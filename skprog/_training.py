@@ -290,8 +290,8 @@ def augment_images(X):
     return X
 
 
-def augment_crops(X, *, padding=4):
-    """Move images within a frame of zeros and mirror them at random, each one differently.
+def augment_crops(X, *, padding=4, fill=None):
+    """Move images within a frame and mirror them at random, each one differently.
 
     Parameters
     ----------
@@ -299,15 +299,21 @@ def augment_crops(X, *, padding=4):
         Images.
     padding : int, default=4
         Width of the frame in pixels, out of which an image of the size before is cut.
+    fill : Tensor of shape (n_channels, 1, 1), default=None
+        Values of the frame, such as the mean of each channel; None is zeros.
 
     Returns
     -------
     Tensor of shape (n_images, n_channels, height, width)
-        Images of the same type, each flipped from left to right with a probability of 1/2.
+        Images of the type of ``fill``, else of the same, each flipped from left to right with a
+        probability of 1/2.
     """
-    n_images, _, height, width = X.shape
+    n_images, n_channels, height, width = X.shape
     shape = n_images, 1, 1
-    framed = torch.nn.functional.pad(X, (padding,) * 4).permute(0, 2, 3, 1)
+    fill = X.new_zeros(n_channels, 1, 1) if fill is None else fill.to(X.device)
+    framed = fill.repeat(n_images, 1, height + 2 * padding, width + 2 * padding)
+    framed[:, :, padding : padding + height, padding : padding + width] = X
+    framed = framed.permute(0, 2, 3, 1)
     rows = torch.arange(height, device=X.device)[:, None]
     rows = rows + torch.randint(2 * padding + 1, shape, device=X.device)
     columns = torch.arange(width, device=X.device)

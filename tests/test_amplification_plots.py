@@ -95,7 +95,7 @@ def test_what_cannot_be_drawn_is_refused(fitted):
     model, plain = fitted
     with pytest.raises(ValueError, match="TimeSeriesClassifier has no measures in history_"):
         AmplificationDisplay.from_estimator(plain)
-    with pytest.raises(ValueError, match=r"no 'f1'; add EpochScoring\('f1'"):
+    with pytest.raises(ValueError, match=r"no numbers 'f1'; add EpochScoring\('f1'"):
         AmplificationDisplay.from_estimator(model, score="f1", kind="curves")
     with pytest.raises(ValueError, match="has no measures in history_"):
         AmplificationDisplay.from_estimator(LogisticRegression().fit([[0], [1]], [0, 1]))

@@ -190,6 +190,22 @@ def test_too_few_names_are_refused(ten):
         load_cifar(ten)
 
 
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [(b"cat\n" * 10, "1 names where 10 are due"), (b"\xff\xfe" * 10, "'utf-8' codec can't decode")],
+)
+def test_names_that_are_not_those_of_ten_classes_are_refused(names, message, ten):
+    next(ten.rglob("batches.meta.txt")).write_bytes(names)
+    with pytest.raises(ValueError, match=rf"batches\.meta\.txt is truncated or dam.*{message}"):
+        load_cifar(ten)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(ten):
+    path = next(ten.rglob("batches.meta.txt"))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert load_cifar(ten, version=10.0).target_names == sorted(TEN)
+
+
 def damage_subset(folder, **changed):
     path = folder / "cifar10_subset.npz"
     with np.load(path) as file:

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from skorch import NeuralNetRegressor
-from skorch.callbacks import Callback, GradientNormClipping, LRScheduler
+from skorch.callbacks import Callback, Freezer, GradientNormClipping, LRScheduler, Unfreezer
 from torch import nn
 
 from skprog._batches import ArrayData
@@ -24,7 +24,13 @@ from skprog.callbacks import (
     gradient_measure,
     normalise_measures,
 )
-from skprog.callbacks._amplification_base import CHUNK_SIZE, GradientSums, _chunks, find_layers
+from skprog.callbacks._amplification_base import (
+    CHUNK_SIZE,
+    GradientSums,
+    _chunks,
+    find_layers,
+    why_none,
+)
 from skprog.estimators import (
     CnnLstmRUL,
     GHLClassifier,
@@ -364,7 +370,7 @@ def test_a_phase_that_only_measures_warns():
 
 
 def test_a_schedule_that_begins_too_late_warns():
-    with pytest.warns(UserWarning, match="amplifies none of 3 epochs; train longer or let a"):
+    with pytest.warns(UserWarning, match="amplifies none of the epochs 1 to 3; train longer or"):
         train(amplify([(2, None, False, 1), (9, None, True, 2)]))
     train(amplify([(2, None, False, 1), (9, None, True, 2)]), epochs=4)
     train(amplify([(9, None, False, 1)]))
@@ -491,6 +497,13 @@ def test_what_a_layer_is(group, names):
     assert sum(map(len, layers.values())) == len([*module.parameters()])
 
 
+def test_a_shared_weight_goes_with_its_owner_that_may_be_chosen():
+    module = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 5))
+    module[1].weight = module[0].weight
+    layers = find_layers(module, group="module", layer_types=("Linear",))
+    assert [parameter.shape for parameter in layers["1"]] == [(5, 4), (5,)]
+
+
 def test_layer_types_are_classes_or_their_names():
     module = TwoLayers()
     for layer_types in (("Linear",), (nn.Linear,), ("Linear", nn.Linear)):
@@ -599,8 +612,7 @@ def test_one_warning_says_why_no_layer_is_amplified(params, message):
     ],
 )
 def test_what_the_warning_says_of_measures(case, scores, message):
-    callback = GradientAmplification(case=case, threshold=1.5)
-    assert message in callback._why_none(np.array(scores))
+    assert message in why_none(np.array(scores), case=case, threshold=1.5)
 
 
 def test_an_analysis_of_no_step_warns():
@@ -753,6 +765,82 @@ def test_the_threshold_is_searched():
     search = GridSearchCV(model, grid, cv=2).fit(*rows_of_series())
     assert search.best_params_["callbacks__amplification__threshold"] in (0.1, 0.5)
     assert len(set(search.cv_results_["params"][0]) & {*grid}) == 1
+
+
+def small_fcn(**params):
+    params = {"optimizer": "sgd", "lr": 0.05, "batch_size": 6, "random_state": 0} | params
+    return TimeSeriesClassifier("fcn", **FCN, **params)
+
+
+def test_epochs_added_to_a_checkpoint_are_planned_anew(tmp_path):
+    callbacks = [("amplification", GradientAmplification("params_1", strategy="all"))]
+    params = {"checkpoint": tmp_path / "fit", "callbacks": callbacks}
+    small_fcn(max_epochs=9, **params).fit(*rows_of_series())
+    model = small_fcn(max_epochs=18, **params).fit(*rows_of_series())
+    factors, rates = (model.history_[:, key] for key in ("amplification_factor", "lr"))
+    assert factors[:9] == factors[9:] == [1, 1, 1, 1, 2, 2, 1, 2, 1]
+    assert rates[:9] == rates[9:] == 6 * [0.05] + 3 * [pytest.approx(0.005)]
+
+
+@pytest.mark.parametrize("n_done", [2, 5, 8])
+def test_a_fit_with_more_epochs_ends_the_plan_it_was_interrupted_in(n_done, tmp_path):
+    class Interrupt(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            if len(net.history) > n_done:
+                raise RuntimeError("power cut")
+
+    checkpoint = FitCheckpoint(tmp_path / "fit")
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(amplify("params_1"), Interrupt(), epochs=9, checkpoint=checkpoint)
+    net = train(amplify("params_1"), epochs=18, checkpoint=checkpoint)
+    factors = net.history[:, "amplification_factor"]
+    assert factors[:9] == factors[9:] == [1, 1, 1, 1, 2, 2, 1, 2, 1]
+
+
+def test_a_second_amplification_is_refused():
+    callbacks = [(name, GradientAmplification("params_1")) for name in ("one", "other")]
+    with pytest.raises(ValueError, match="callbacks hold two GradientAmplification; give one"):
+        small_fcn(callbacks=callbacks).fit(*rows_of_series())
+
+
+def test_a_warm_start_after_the_last_phase_warns():
+    phases = [(1, None, False, 1), (4, None, True, 2)]
+    callbacks = [("amplification", GradientAmplification(phases, strategy="all"))]
+    model = small_fcn(max_epochs=4, warm_start=True, callbacks=callbacks)
+    model.fit(*rows_of_series())
+    with pytest.warns(UserWarning, match="amplifies none of the epochs 5 to 8; train longer or"):
+        model.fit(*rows_of_series())
+
+
+def test_the_history_has_the_rate_of_the_net_not_of_a_group():
+    groups = [("first*", {"lr": 0.01})]
+    phases = [(1, 0.4, False, 1), (3, 0.04, True, 2), (4, None, False, 1)]
+    net = train(amplify(phases), epochs=4, optimizer__param_groups=groups)
+    assert net.history[:, "lr"] == [0.4, 0.04, 0.04, pytest.approx(0.04)]
+
+
+def test_layers_thawed_since_are_measured():
+    thaw = Unfreezer("first*", at=3)
+    freeze = Freezer("first*", at=1)
+    net = train(freeze, thaw, amplify(reselect_every=1), epochs=5)
+    chosen = net.history[:, "amplified_layers"]
+    assert chosen[1] == ["last"]
+    assert chosen[4] == ["first", "last"]
+
+
+@pytest.mark.parametrize("measure", ["G", "G_prime"])
+def test_a_single_step_tells_no_layers_apart(measure):
+    callback = GradientAmplification([(9, None, True, 2)], measure=measure, threshold=0.5)
+    with pytest.warns(UserWarning, match="all layers have the same measure, as in an epoch of one"):
+        net = train(callback, epochs=2, batch_size=12)
+    assert net.history[:, "amplification_factor"] == [1, 1]
+
+
+def test_an_empty_choice_warns_once_in_a_training():
+    callback = GradientAmplification([(9, None, True, 2)], threshold=1.5, reselect_every=1)
+    with pytest.warns(UserWarning, match="no layer is amplified after epoch 1") as caught:
+        train(callback, epochs=6)
+    assert len(caught) == 1
 
 
 def test_a_second_schedule_of_an_estimator_is_refused():

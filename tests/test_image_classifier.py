@@ -78,9 +78,9 @@ def test_the_defaults_are_those_of_the_papers():
 def test_bytes_stay_bytes_until_the_device(colours, monkeypatch):
     seen = []
 
-    def spy(X):
+    def spy(X, **params):
         seen.append(X.dtype)
-        return _training.augment_crops(X)
+        return _training.augment_crops(X, **params)
 
     monkeypatch.setattr(module_of_classifier, "augment_crops", spy)
     ImageClassifier(**SMALL).fit(*colours)
@@ -114,14 +114,30 @@ def test_augmentation_is_for_training_only_and_changes_it(colours, fitted):
 def test_crops_and_flips_differ_from_epoch_to_epoch(monkeypatch, colours):
     seen = []
 
-    def spy(X):
-        seen.append(_training.augment_crops(X))
+    def spy(X, **params):
+        seen.append(_training.augment_crops(X, **params))
         return seen[-1]
 
     monkeypatch.setattr(module_of_classifier, "augment_crops", spy)
     ImageClassifier(**SMALL | {"batch_size": 36, "shuffle": False}).fit(*colours)
     first, second = seen
     assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("offset", [0, 300])
+def test_frames_of_crops_have_the_mean_of_each_channel(offset, colours):
+    # Opaque images in kelvin: a frame of zeros would be hundreds of standard deviations away.
+    X, y = colours
+    X = X / np.float32(255) + np.float32(offset)
+    X = np.concatenate([X, np.full_like(X[:, :1], 255)], axis=1)
+    model = ImageClassifier(**SMALL | {"max_epochs": 12}).fit(X, y)
+    assert model.score(X, y) == 1
+    module = model.net_.module_
+    framed = model.net_.augment(torch.from_numpy(X))
+    assert framed.dtype == torch.float32
+    standardised = (framed - module.mean) / module.scale
+    assert standardised.abs().max() < 10
+    assert (standardised[:, 3] == 0).all()
 
 
 def test_equal_seeds_agree_bit_for_bit_and_leave_the_global_generator(colours, fitted):
@@ -278,6 +294,10 @@ def test_bad_images_are_refused(spoil, message, colours):
 def test_another_shape_than_fitted_is_refused(colours, fitted):
     with pytest.raises(ValueError, match=r"rows of shape \(3, 8, 9\).*prepare both alike"):
         fitted.predict(colours[0][..., :9])
+    with pytest.raises(ValueError, match=r"and for a single one|for a single one X\[np.newaxis\]"):
+        fitted.predict(colours[0][0])
+    with pytest.raises(ValueError, match="with the channels last"):
+        fitted.predict(colours[0].transpose(0, 2, 3, 1))
 
 
 def test_a_single_image_too_small_to_train_on_is_told(colours):

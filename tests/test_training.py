@@ -226,5 +226,16 @@ def test_crops_of_a_frame_of_zeros_and_their_mirror_images_are_drawn_alike():
     assert 60 < min(counts) <= max(counts) < 150
 
 
+def test_a_frame_has_the_values_given_for_each_channel():
+    fill = torch.tensor([0.5, 300.0])[:, None, None]
+    X = torch.ones(64, 2, 4, 5, dtype=torch.uint8)
+    drawn = augment_crops(X, padding=2, fill=fill)
+    assert drawn.dtype == torch.float32
+    assert set(drawn[:, 0].unique().tolist()) == {0.5, 1}
+    assert set(drawn[:, 1].unique().tolist()) == {1, 300}
+    assert torch.equal(drawn[:, 0] == 0.5, drawn[:, 1] == 300)
+    assert torch.equal(augment_crops(X, padding=0, fill=fill).unique(), torch.ones(1))
+
+
 def test_crops_are_of_the_height_and_width_before():
     assert augment_crops(torch.ones(3, 1, 5, 9)).shape == (3, 1, 5, 9)

@@ -1,11 +1,13 @@
 """What gradient amplification measures: how far the gradients of each layer agree."""
 
+import math
+
 import numpy as np
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
-from .._checks import check_finite, check_option
+from .._checks import as_numbers, check_finite, check_option
 
 MEASURES = ("G", "G_prime")
 # Values whose absolute values are held at a time, 4 MB of them.
@@ -70,7 +72,7 @@ def gradient_measure(gradients, measure="G"):
     0.5
     """
     check_option("measure", measure, MEASURES)
-    gradients = np.asarray(gradients, dtype=np.float64)
+    gradients = as_numbers("gradients", gradients)
     if gradients.ndim != 2 or not gradients.size:
         raise ValueError(
             f"gradients has shape {gradients.shape}; give (n_steps, n_weights), none of them 0."
@@ -137,7 +139,7 @@ def normalise_measures(measures):
     >>> normalise_measures([0.1, 0.1, 0.1, 0.5]).round(3)
     array([-0.577, -0.577, -0.577,  1.732])
     """
-    measures = np.asarray(measures, dtype=np.float64)
+    measures = as_numbers("measures", measures)
     if measures.ndim != 1 or not measures.size:
         raise ValueError(f"measures has shape {measures.shape}; give (n_layers,), at least one.")
     check_finite(measures, "measures")
@@ -160,6 +162,28 @@ def select_layers(normalised, *, case, threshold):
         Threshold.
     """
     return (normalised if case == 1 else np.abs(normalised)) > threshold
+
+
+def why_none(normalised, *, case, threshold):
+    """Return why no layer stands out and what to do, for a warning; see :func:`select_layers`."""
+    n_layers = len(normalised)
+    if not n_layers:
+        return (
+            "no step with finite gradients was measured; a net that accumulates gradients has to "
+            "notify on_grad_computed before its step"
+        )
+    if n_layers == 1:
+        return "a single layer stands out from none; use strategy='all'"
+    highest = math.sqrt(n_layers - 1)
+    if threshold >= highest:
+        return (
+            f"threshold={threshold} is out of reach, as of {n_layers} layers none is more than "
+            f"{highest:.2f} standard deviations from the mean; use less"
+        )
+    if not normalised.any():
+        return "all layers have the same measure, as in an epoch of one step; use smaller batches"
+    most = normalised.max() if case == 1 else np.abs(normalised).max()
+    return f"the highest normalised measure is {most:.2f} and threshold={threshold}"
 
 
 def find_layers(module, *, group, layer_types):
@@ -203,9 +227,9 @@ def find_layers(module, *, group, layer_types):
             for key, parameter in own.items()
             if parameter.requires_grad and id(parameter) not in seen
         }
-        seen.update(map(id, parameters.values()))
         if not parameters or not _is_kept(owner, layer_types):
             continue
+        seen.update(map(id, parameters.values()))
         if group == "parameter":
             layers |= {f"{name}.{key}": [parameter] for key, parameter in parameters.items()}
         else:

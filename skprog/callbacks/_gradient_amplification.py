@@ -1,4 +1,3 @@
-import math
 import warnings
 
 import numpy as np
@@ -13,6 +12,7 @@ from ._amplification_base import (
     find_layers,
     normalise_measures,
     select_layers,
+    why_none,
 )
 from ._schedule_base import (
     SCHEDULES,
@@ -23,6 +23,9 @@ from ._schedule_base import (
     phase_of,
     warn_of_single_epochs,
 )
+
+# Attributes of a training, not of what it leaves.
+PASSING = ("_phases", "_layers", "_sums", "_before", "_amplified", "_factor", "_has_warned")
 
 
 class GradientAmplification(Callback):
@@ -38,8 +41,9 @@ class GradientAmplification(Callback):
         Phases (last epoch counted from 1, learning rate or None, whether to amplify, factor). A
         rate of None leaves the rate alone; another takes no other schedule beside it. Epochs
         after the last phase are plain. The paper's two schedules go by name: their epochs are
-        scaled to those of the training, of each anew with ``warm_start``; their rates, 0.1 and
-        0.01 in the paper, are the estimator's ``lr`` and a tenth of it.
+        scaled to those of the training, of each anew with ``warm_start`` and where a checkpoint
+        is trained on; their rates, 0.1 and 0.01 in the paper, are the estimator's ``lr`` and a
+        tenth of it.
     measure : {"G", "G_prime"}, default="G"
         Measure of :func:`gradient_measure`, standardised over the layers.
     case : {1, 2}, default=1
@@ -60,7 +64,7 @@ class GradientAmplification(Callback):
         normalisation that comes next.
     layer_types : tuple of str or type, default=None
         Modules that may be chosen, by class or its name, such as ``("Conv2d", "Linear")``. None
-        is all.
+        is all. A group "conv_bn" goes by its convolution.
     apply_to : {"gradient", "update"}, default="gradient"
         "update" multiplies the step of the optimizer, which does so for Adam and its kin too,
         under which a factor of the gradient cancels. It is the same as a higher learning rate of
@@ -231,12 +235,13 @@ class GradientAmplification(Callback):
     def on_train_begin(self, net, **kwargs):
         self._check_net(net)
         self._phases = None
-        self.first_epoch_ = None
+        self.planned_epochs_ = None
+        self._has_warned = False
         if self.group_scales_ is None and self.sets_learning_rate:
             # Parameters that are given another rate than the rest keep their share of it.
             lr = _lr_of(net)
             self.group_scales_ = [group["lr"] / lr for group in net.optimizer_.param_groups]
-        self._layers = find_layers(net.module_, group=self.group, layer_types=self.layer_types)
+        self._layers = self._find_layers(net)
         if not self._layers:
             raise ValueError(
                 f"{type(net.module_).__name__} has no trainable layer of layer_types="
@@ -247,10 +252,15 @@ class GradientAmplification(Callback):
         self._sums = None
         self._before = None
 
+    def _find_layers(self, net):
+        return find_layers(net.module_, group=self.group, layer_types=self.layer_types)
+
     def _check_net(self, net):
         names = [name for name, _ in net.callbacks_]
         callbacks = [callback for _, callback in net.callbacks_]
         place = next(i for i, each in enumerate(callbacks) if each is self)
+        if sum(isinstance(each, GradientAmplification) for each in callbacks) > 1:
+            raise ValueError("callbacks hold two GradientAmplification; give one, for all layers.")
         for name, other in zip(names[place + 1 :], callbacks[place + 1 :], strict=True):
             if type(other).on_grad_computed is not Callback.on_grad_computed:
                 raise ValueError(
@@ -273,20 +283,22 @@ class GradientAmplification(Callback):
             )
 
     def _plan(self, net):
-        """Return the phases of a training, whose first epoch is that of a fit taken up again."""
-        if self.first_epoch_ is None:
-            self.first_epoch_ = len(net.history)
-        n_before = self.first_epoch_ - 1
-        # Nets of skorch count the epochs of each training anew, the estimators' those of all.
-        n_epochs = net.max_epochs - (n_before if hasattr(net, "last_step_") else 0)
+        """Return the phases of a training, the one that was interrupted if it is taken up again."""
+        epoch = len(net.history)
+        if self.planned_epochs_ is None or epoch > self.planned_epochs_[1]:
+            # Nets of skorch count the epochs of each training anew, the estimators' those of all.
+            n_earlier = 0 if hasattr(net, "last_step_") else epoch - 1
+            self.planned_epochs_ = [epoch, n_earlier + net.max_epochs]
+        first, last = self.planned_epochs_
+        n_before, n_epochs = first - 1, last - first + 1
         phases = self.phases(n_epochs, lr=_lr_of(net))
         if isinstance(self.schedule, str):
             phases = [(end + n_before, *phase) for end, *phase in phases]
         # A single epoch is one of partial_fit.
-        if self._amplifies and n_epochs > 1 and not amplifies_any(phases, n_before + n_epochs):
+        if self._amplifies and n_epochs > 1 and not amplifies_any(phases, first, last):
             warnings.warn(
-                f"schedule={self.schedule!r} amplifies none of {n_before + n_epochs} epochs; train "
-                "longer or let a phase begin earlier.",
+                f"schedule={self.schedule!r} amplifies none of the epochs {first} to {last}; train "
+                "longer or move a phase.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -294,18 +306,20 @@ class GradientAmplification(Callback):
 
     def on_epoch_begin(self, net, **kwargs):
         epoch = len(net.history)
-        if self._phases is None:
+        if self._phases is None or epoch > self.planned_epochs_[1]:
             self._phases = self._plan(net)
         start, end, lr, is_amplified, factor = phase_of(self._phases, epoch)
         if lr is not None:
             for group, scale in zip(net.optimizer_.param_groups, self.group_scales_, strict=True):
                 group["lr"] = lr * scale
         if self.sets_learning_rate:
-            net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
-        if not is_amplified or epoch == start:
-            self.amplified_layers_ = []
-        # A layer chosen in an earlier fit may be frozen since.
-        self.amplified_layers_ = [name for name in self.amplified_layers_ if name in self._layers]
+            net.history.record("lr", self._lr_now(net) if lr is None else lr)
+        # Layers may be frozen and thawed between epochs.
+        self._layers = self._find_layers(net)
+        is_kept = is_amplified and epoch > start
+        self.amplified_layers_ = [
+            name for name in self.amplified_layers_ if is_kept and name in self._layers
+        ]
         n_since = epoch - start
         # Layers chosen at the end of a phase would not be amplified.
         is_due = n_since == 0 or (
@@ -317,6 +331,10 @@ class GradientAmplification(Callback):
         self._amplified = [p for name in self.amplified_layers_ for p in self._layers[name]]
         net.history.record("amplified_layers", self.amplified_layers_)
         net.history.record("amplification_factor", float(self._factor))
+
+    def _lr_now(self, net):
+        """Return the net's rate, of which the first group of parameters has its share."""
+        return net.optimizer_.param_groups[0]["lr"] / self.group_scales_[0]
 
     @torch.no_grad()
     def on_grad_computed(self, net, named_parameters, **kwargs):
@@ -347,7 +365,9 @@ class GradientAmplification(Callback):
             ]
             values = values[~np.isnan(values)]
             measures = dict(zip(names, values.tolist(), strict=True))
-            scores = normalise_measures(values) if names else np.array([])
+            # In a single step all weights agree with themselves.
+            is_told = names and sums.n_steps > 1
+            scores = normalise_measures(values) if is_told else np.zeros(len(names))
             normalised = dict(zip(names, scores.tolist(), strict=True))
             self.amplified_layers_ = self._select(names, scores, len(net.history))
         net.history.record("gradient_measures", measures)
@@ -361,11 +381,7 @@ class GradientAmplification(Callback):
             return names
         chosen = select_layers(scores, case=self.case, threshold=self.threshold)
         if not chosen.any():
-            warnings.warn(
-                f"no layer is amplified after epoch {epoch}: {self._why_none(scores)}.",
-                UserWarning,
-                stacklevel=2,
-            )
+            self._warn_of_none(scores, epoch)
             return []
         rows = np.flatnonzero(chosen)
         if self.strategy == "random":
@@ -373,32 +389,20 @@ class GradientAmplification(Callback):
             rows = np.sort(rng.choice(len(names), len(rows), replace=False))
         return [names[i] for i in rows]
 
-    def _why_none(self, scores):
-        """Return why no layer stands out, and what to do."""
-        n_layers = len(scores)
-        if not n_layers:
-            return (
-                "no step with finite gradients was measured; a net that accumulates gradients has "
-                "to notify on_grad_computed before its step"
+    def _warn_of_none(self, scores, epoch):
+        if not self._has_warned:
+            why = why_none(scores, case=self.case, threshold=self.threshold)
+            warnings.warn(
+                f"no layer is amplified after epoch {epoch}: {why}. The history "
+                "has amplified_layers of the epochs to come.",
+                UserWarning,
+                stacklevel=2,
             )
-        highest = math.sqrt(n_layers - 1)
-        if n_layers == 1:
-            return "a single layer stands out from none; use strategy='all'"
-        if self.threshold >= highest:
-            return (
-                f"threshold={self.threshold} is out of reach, as of {n_layers} layers none is more "
-                f"than {highest:.2f} standard deviations from the mean; use less"
-            )
-        if not scores.any():
-            return (
-                "all layers have the same measure, as in an epoch of one step; use smaller batches"
-            )
-        most = scores.max() if self.case == 1 else np.abs(scores).max()
-        return f"the highest normalised measure is {most:.2f} and threshold={self.threshold}"
+            self._has_warned = True
 
     def on_train_end(self, net, **kwargs):
         # Parameters of the net and buffers of their size stay out of pickles.
-        for name in ("_phases", "_layers", "_sums", "_before", "_amplified", "_factor"):
+        for name in PASSING:
             vars(self).pop(name, None)
 
 

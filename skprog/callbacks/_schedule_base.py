@@ -89,11 +89,11 @@ def phase_of(phases, epoch):
     return start, epoch, None, False, 1.0
 
 
-def amplifies_any(phases, n_epochs):
-    """Return whether phases amplify one of the first epochs after that which measures."""
+def amplifies_any(phases, first, last):
+    """Return whether phases, whose own first epochs measure, amplify one of these epochs."""
     starts = [1, *(end + 1 for end, *_ in phases)]
     return any(
-        is_amplified and start < min(end, n_epochs)
+        is_amplified and max(start + 1, first) <= min(end, last)
         for start, (end, _, is_amplified, _) in zip(starts, phases, strict=False)
     )
 

@@ -117,6 +117,7 @@ def load_cifar(data_home=None, *, version=10):
     ((50000, 3, 32, 32), 'binary')
     """
     check_option("version", version, tuple(FILES))
+    version = int(version)
     folder, is_binary = _find(data_home, version)
     if is_binary:
         source, origin, fields = "binary", "", _read_binary(folder, version)
@@ -177,7 +178,11 @@ def _read_binary(folder, version):
 
 
 def _read_names(path, n_names):
-    names = np.array(_contents(path).decode("utf-8", "replace").split())
+    try:
+        # Each once, so that repeated ones are too few.
+        names = np.array([*dict.fromkeys(_contents(path).decode("utf-8-sig").split())])
+    except UnicodeDecodeError as error:
+        raise _damaged(path, error) from error
     if len(names) != n_names:
         raise _damaged(path, f"{len(names)} names where {n_names} are due")
     return names

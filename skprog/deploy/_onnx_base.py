@@ -24,6 +24,8 @@ def to_onnx(estimator, dtypes):
     step = last_step(estimator)
     try:
         import onnx
+
+        # torch translates by it.
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ImportError(

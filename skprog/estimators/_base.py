@@ -336,7 +336,6 @@ class NetEstimator(BaseEstimator):
                 "batch_size": self.batch_size,
                 "shuffle": self.shuffle,
                 "amp": self.amp,
-                "augment": self._augment(),
                 "device": resolve_device(self.device),
                 "callbacks": self._callbacks(checkpoint),
                 "verbose": 0,
@@ -347,6 +346,7 @@ class NetEstimator(BaseEstimator):
         )
         net.initialize()
         self._prepare_module(net.module_, data_train)
+        net.augment = self._augment(net.module_)
         if self.lr == "auto":
             net.lr_range_ = lr_range(net, data_train)
             for group in net.optimizer_.param_groups:
@@ -394,8 +394,11 @@ class NetEstimator(BaseEstimator):
         """Return the class of the net and its own parameters."""
         return TrainingNet, {}
 
-    def _augment(self):
-        """Return what changes the inputs of training batches, if anything."""
+    def _augment(self, module):
+        """Return what changes the inputs of training batches, if anything.
+
+        ``module`` has the buffers learnt from the data.
+        """
 
     def _prepare_module(self, module, data_train):
         """Set buffers learnt from the data."""

@@ -72,7 +72,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         Warns
         -----
         UserWarning
-            If there are more channels than timepoints.
+            If series have more channels than timepoints.
         """
         self._refuse_fit_params(fit_params)
         fresh = not (self.warm_start and hasattr(self, "nets_"))

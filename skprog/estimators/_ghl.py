@@ -239,7 +239,7 @@ default="ghl"
     def _cases(self, X):
         return as_series(X)
 
-    def _augment(self):
+    def _augment(self, module):
         return partial(augment_windows, kinds=tuple(self.augment)) if self.augment else None
 
     def _module(self):

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 
 from .. import networks
@@ -34,8 +36,9 @@ default="resnet18"
         Further arguments of the network, such as ``{"width": 16}``; searched as
         ``network__width``.
     augment : bool, default=True
-        Move the images of each training batch at random by up to 4 pixels in a frame of zeros,
-        and flip each from left to right with a probability of 1/2.
+        Move the images of each training batch at random by up to 4 pixels in a frame of each
+        channel's mean, of zeros with ``scale=None``, and flip each from left to right with a
+        probability of 1/2.
     scale : {"standard"} or None, default="standard"
         "standard" gives each channel a mean of 0 and a standard deviation of 1 over the training
         images, None leaves values as they are.
@@ -209,35 +212,6 @@ default="cross_entropy"
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(self, X, y, **fit_params):
-        """Train the network.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_images, n_channels, height, width)
-            Images, of 8 bits or numbers of any range.
-        y : array-like of shape (n_images,)
-            Class of each image, of any type of label.
-        **fit_params
-            None is taken; ``sample_weight`` is refused in favour of ``class_weight``.
-
-        Returns
-        -------
-        self
-            The estimator, fitted.
-
-        Raises
-        ------
-        ValueError
-            If a hyperparameter is out of range, ``X`` or ``y`` is empty, of a wrong shape or not
-            finite, there is one class only, the images are too small for the network, a class has
-            too few images to hold one out, the loss diverges, or the checkpoint is damaged or of
-            another fit. What was fitted before stays.
-        TypeError
-            If a hyperparameter has the wrong type or ``sample_weight`` is given.
-        """
-        return super().fit(X, y, **fit_params)
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
@@ -250,6 +224,9 @@ default="cross_entropy"
         check_number("momentum", self.momentum, minimum=0, below=1)
 
     def _check_cases(self, X, *, reset):
+        # Before its channels are compared with those fitted.
+        if getattr(X, "ndim", None) in (3, 4):
+            self._check_shape(X)
         X = check_rows(self, X, reset=reset, dtypes=(*FLOATS, np.uint8))
         if reset:
             self._check_shape(X)
@@ -277,8 +254,9 @@ default="cross_entropy"
         # In batches that take no more memory than training does.
         return [predict_rows(net, X, batch_size=self.batch_size) for net in self.nets_]
 
-    def _augment(self):
-        return augment_crops if self.augment else None
+    def _augment(self, module):
+        # Zeros before standardising would be far from a channel of large values.
+        return partial(augment_crops, fill=module.mean.cpu()) if self.augment else None
 
     def _module(self):
         n_channels = self.shape_in_[0]

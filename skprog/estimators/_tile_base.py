@@ -130,7 +130,7 @@ class TileClassifier(NetClassifier):
         """Return all tiles of an image, (n_tiles, patch_size, patch_size)."""
         return PatchSelector(self.patch_size, strategy="all").transform(image[None])[0]
 
-    def _augment(self):
+    def _augment(self, module):
         return augment_images if self.augment else None
 
     def _set_fitted(self):

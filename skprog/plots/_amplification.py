@@ -1,5 +1,7 @@
 """Which layers gradient amplification has chosen, and what came of it."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
@@ -253,9 +255,9 @@ def _held(measures, amplified):
 
 def _curves(name, history, score):
     """Return the scores of a history, or its losses, by name."""
-    if score is not None and not any(score in epoch for epoch in history):
+    if score is not None and not any(isinstance(epoch.get(score), Real) for epoch in history):
         raise ValueError(
-            f"the history of the {name} fit has no {score!r}; add EpochScoring({score!r}, "
+            f"the history of the {name} fit has no numbers {score!r}; add EpochScoring({score!r}, "
             "lower_is_better=False) to callbacks, with validation_fraction=0.2 or on_train=True."
         )
     if score is not None:

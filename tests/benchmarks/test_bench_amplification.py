@@ -17,14 +17,6 @@ BATCH_SIZE = 128
 N_STEPS = 2
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
-
-
 @pytest.fixture(scope="module")
 def images():
     rng = np.random.default_rng(0)

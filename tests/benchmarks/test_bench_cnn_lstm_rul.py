@@ -5,7 +5,6 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 from _interleaved import paired_ratio
 
 from skprog.estimators import CnnLstmRUL
@@ -17,14 +16,6 @@ def one_run(n_windows):
     rng = np.random.default_rng(0)
     windows = rng.standard_normal((n_windows, 3, 84, 25), dtype=np.float32).astype(np.float16)
     return RunSequences.from_runs(windows, np.zeros(n_windows)), 10.0 * np.arange(n_windows)[::-1]
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 def test_predict_is_12_times_as_fast_as_on_the_stacked_array(benchmark):

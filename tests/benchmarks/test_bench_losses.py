@@ -15,14 +15,6 @@ from skprog.losses import gradient_density
 THRESHOLD = 0.5
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
-
-
 def random_gradients(n_samples, n_dimensions, dtype=torch.float64):
     rng = np.random.default_rng(0)
     return torch.tensor(rng.standard_normal((n_samples, n_dimensions)), dtype=dtype)

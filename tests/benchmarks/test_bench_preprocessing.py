@@ -2,21 +2,12 @@
 
 import numpy as np
 import pytest
-import torch
 from _interleaved import paired_ratio
 from scipy.signal import spectrogram
 
 from skprog.preprocessing import WelchSpectrogram
 
 FS, F_MAX, POOL_SIZE = 25_600, 8400, 4
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture

@@ -11,14 +11,6 @@ from _peak_memory import peak_megabytes
 from skprog.estimators import SEMClassifier
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
-
-
 def test_map_is_5_times_as_fast_as_overlapping_tiles_one_by_one(benchmark):
     rng = np.random.default_rng(0)
     image = rng.integers(0, 255, (1024, 1024)).astype(np.uint8)
