@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 
 _ESTIMATORS = (
     "CnnLstmRUL",
+    "ConformalRUL",
     "DummyRUL",
     "GHLClassifier",
     "ImageClassifier",
@@ -15,10 +16,11 @@ _ESTIMATORS = (
     "TimeSeriesClassifier",
 )
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "skorch", "sktime", "safetensors", "tqdm")
-_OPTIONAL = ("matplotlib", "pillow", "onnx", "onnxscript", "onnxruntime", "dask", "ray", "mapie")
+_OPTIONAL = ("matplotlib", "pillow", "onnx", "onnxscript", "onnxruntime", "dask", "ray")
 
 __all__ = [
     "CnnLstmRUL",
+    "ConformalRUL",
     "DummyRUL",
     "GHLClassifier",
     "ImageClassifier",

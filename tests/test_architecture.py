@@ -33,7 +33,7 @@ FLOORS = {
     "sktime": 4,
     "__init__": 5,
 }
-OPTIONAL = {"matplotlib", "PIL", "onnx", "onnxscript", "onnxruntime", "dask", "ray", "mapie"}
+OPTIONAL = {"matplotlib", "PIL", "onnx", "onnxscript", "onnxruntime", "dask", "ray"}
 LAZY = OPTIONAL | {"sktime", "pandas"}
 UNWANTED = {"torchvision", "torchaudio", "torchmetrics", "dask_ml", "tensorflow", "keras"}
 FILES = sorted(ROOT.rglob("*.py"))

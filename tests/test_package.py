@@ -72,7 +72,9 @@ def test_unknown_name_is_an_attribute_error():
 @pytest.mark.parametrize("cls", sorted(CLASSES, key=lambda cls: cls.__name__))
 def test_every_constructor_argument_is_documented_in_order(cls):
     signature = inspect.signature(cls)
-    documented = [name for p in ClassDoc(cls)["Parameters"] for name in p.name.split(", ")]
+    # numpydoc wants the fields of a named tuple, which are its arguments, as attributes.
+    section = "Attributes" if issubclass(cls, tuple) else "Parameters"
+    documented = [name for p in ClassDoc(cls)[section] for name in p.name.split(", ")]
     assert documented == list(signature.parameters)
 
 

@@ -2,10 +2,13 @@
 
 from _reshaped import Reshaped
 from sklearn.base import clone
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GroupShuffleSplit
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skprog.estimators import (
     CnnLstmRUL,
+    ConformalRUL,
     DummyRUL,
     GHLClassifier,
     ImageClassifier,
@@ -62,6 +65,12 @@ INSTANCES = [
     CnnLstmRUL(target="linear", lr=1e-2, lr_decay=1.0, max_epochs=60),
     DummyRUL(),
     DummyRUL("constant", constant=1.0),
+    ConformalRUL(Ridge(), cv=3, coverage=0.5),
+    ConformalRUL(
+        CnnLstmRUL(target="linear", lr=1e-2, lr_decay=1.0, max_epochs=60, random_state=0),
+        cv=GroupShuffleSplit(1, test_size=0.3, random_state=0),
+        coverage=0.5,
+    ),
     WelchSpectrogram(nperseg=2, hop=1),
     RULIndex(),
     SMALL_GHL,
@@ -76,6 +85,7 @@ INSTANCES = [
     ),
     Reshaped(SMALL_RESNET, (3, 8, 8)),
     Reshaped(DummyRUL(), (2, 1, 3, 4)),
+    Reshaped(ConformalRUL(DummyRUL(), cv=3, coverage=0.5, random_state=0), (2, 1, 3, 4)),
     Reshaped(WelchSpectrogram(nperseg=4, hop=2), (2, 3, 12)),
     Reshaped(FrequencyMaxPool(pool_size=2), (2, 3, 4, 2)),
     Reshaped(AccelRotation45(), (3, 2, 8)),

@@ -1,6 +1,7 @@
 """Estimators of scikit-learn's kind."""
 
 from ._cnn_lstm_rul import CnnLstmRUL
+from ._conformal_rul import ConformalRUL
 from ._dummy_rul import DummyRUL
 from ._ghl import GHLClassifier
 from ._image import ImageClassifier
@@ -9,6 +10,7 @@ from ._time_series import TimeSeriesClassifier
 
 __all__ = [
     "CnnLstmRUL",
+    "ConformalRUL",
     "DummyRUL",
     "GHLClassifier",
     "ImageClassifier",

@@ -415,6 +415,10 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
             return self._index.inverse_transform(outputs)
         return np.clip(outputs, 0, 1) * self.max_life_
 
+    def _by_channel(self, windows):
+        """Return windows of a sequence as (n_windows, n_channels, *network_shape)."""
+        return windows.reshape(len(windows), -1, *_network_shape(self.shape_in_))
+
     def _module(self):
         geometry = (
             "n_conv_layers",

@@ -88,7 +88,21 @@ class AccelRotation45(TransformerMixin, BaseEstimator):
         X = check_windows(self, X, AXES, reset=False)
         _check_channels(X)
         check_same_size(self, "n_timepoints", X.shape[-1], self.n_timepoints_in_)
-        return map_windows(_rotate, X)
+        return map_windows(self._rotate, X)
+
+    def _rotate(self, X):
+        check_finite(X)
+        rotated = np.empty((*X.shape[:-2], 3, X.shape[-1]), dtype=X.dtype)
+        rotated[..., :2, :] = X
+        half = np.sqrt(0.5, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            rotated[..., 2, :] = half * X[..., 0, :] + half * X[..., 1, :]
+        if np.isinf(rotated[..., 2, :]).any():
+            raise ValueError(
+                f"(h + v)/√2 exceeds the largest {X.dtype}, {np.finfo(X.dtype).max:.6g}; pass "
+                "float32 windows or scale them down."
+            )
+        return rotated
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -106,18 +120,3 @@ def _check_channels(X):
             f"X has n_channels={n_channels} but AccelRotation45 takes 2, horizontal and vertical; "
             f"pass X[..., [0, 1], :] to choose two.{swapped}"
         )
-
-
-def _rotate(X):
-    check_finite(X)
-    rotated = np.empty((*X.shape[:-2], 3, X.shape[-1]), dtype=X.dtype)
-    rotated[..., :2, :] = X
-    half = np.sqrt(0.5, dtype=np.float32)
-    with np.errstate(over="ignore"):
-        rotated[..., 2, :] = half * X[..., 0, :] + half * X[..., 1, :]
-    if np.isinf(rotated[..., 2, :]).any():
-        raise ValueError(
-            f"(h + v)/√2 exceeds the largest {X.dtype}, {np.finfo(X.dtype).max:.6g}; pass float32 "
-            "windows or scale them down."
-        )
-    return rotated

@@ -1,6 +1,7 @@
 """Power spectral density of windows over their segments."""
 
 import warnings
+from functools import lru_cache
 from math import gcd
 
 import numpy as np
@@ -213,9 +214,6 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
 
     def _taper(self):
         """Return the taper, scaled so that squared spectra are one-sided densities."""
-        # Here, because it takes longer to import than all of skprog.
-        from scipy.signal import get_window
-
         if isinstance(self.window, np.ndarray):
             taper = self.window.astype(np.float64)
             if taper.shape != (self.nperseg,):
@@ -225,7 +223,7 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
                 )
         else:
             try:
-                taper = get_window(self.window, int(self.nperseg))
+                taper = _window_values(self.window, int(self.nperseg))
             except (TypeError, ValueError) as error:
                 raise ValueError(
                     f"window={self.window!r} is unknown to scipy.signal.get_window ({error}); use "
@@ -298,6 +296,15 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         if self.output == "log":
             np.maximum(P, FLOOR, out=P)
             np.log10(P, out=P)
+
+
+@lru_cache(maxsize=16)
+def _window_values(window, nperseg):
+    """Return the values of a named taper, which a stream asks for window by window."""
+    # Here, because it takes longer to import than all of skprog.
+    from scipy.signal import get_window
+
+    return get_window(window, nperseg)
 
 
 def _segment_sums(X, nperseg, hop):

@@ -1,0 +1,349 @@
+"""Intervals of the RUL that hold for a whole run, whatever the model inside."""
+
+import math
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.model_selection import KFold, check_cv
+from sklearn.utils import _safe_indexing, check_random_state, get_tags, indexable
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import _num_samples, check_is_fitted
+
+from .._checks import check_integer, check_number, check_rul, is_sequences
+
+# Values of all calibration runs that are sorted at a time.
+BLOCK_VALUES = 1 << 21
+
+
+class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
+    """Remaining useful life with an interval, calibrated on runs held out.
+
+    The windows of a run depend on each other, its runs do not. So each run held out gives one
+    score, its largest absolute error, and the interval is that of CV+ [1]_ with runs in place of
+    rows, as for hierarchical data [2]_: a run is covered when **all** of its windows are.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Predicts the RUL in s; cloned for each fold. What it learns must not depend on the order
+        of the runs.
+    cv : None, int, splitter or iterable of (training, calibration), default=None
+        Which runs are held out together. None leaves out one run at a time, a fit per run, which
+        guarantees most; an integer deals the runs to so many folds at random, by
+        ``random_state``. A splitter gets the runs as ``groups``, must not part them, and must not
+        look at the data: ``GroupKFold`` sorts runs by length unless ``shuffle=True``. One that
+        splits once, such as ``GroupShuffleSplit(1)``, makes it split conformal prediction.
+    coverage : float, default=0.9
+        Coverage aimed at, the share of runs to be covered, in (0, 1) and at most n/(n + 1) for n
+        calibration runs. ``guarantee_`` says how much of it is guaranteed.
+    n_jobs : int, default=None
+        Fits at a time, as for :class:`joblib.Parallel`.
+    random_state : int, RandomState or None, default=None
+        Deals the runs to the folds when ``cv`` is an integer.
+
+    Attributes
+    ----------
+    estimators_ : list of estimator
+        The estimator fitted without each fold.
+    runs_ : ndarray of shape (n_calibration,)
+        Calibration runs.
+    scores_ : ndarray of shape (n_calibration,)
+        Largest absolute error of each of them in s, by the estimator that has not seen it.
+    folds_ : ndarray of shape (n_calibration,)
+        Position of that estimator in ``estimators_``.
+    rank_ : int
+        Rank of the bounds among those of the calibration runs, ceil((n + 1) ``coverage``).
+    guarantee_ : float
+        Lower bound of the probability that all windows of a new run are covered, see Notes.
+    n_features_in_ : int
+        As the estimators inside have it.
+    feature_names_in_ : ndarray of shape (n_features,)
+        As the estimators inside have it.
+
+    See Also
+    --------
+    skprog.online.OnlineRUL : Gives the interval window by window.
+
+    Notes
+    -----
+    **What is guaranteed.** Let the runs given to ``fit`` and the new one be exchangeable, such as
+    drawn independently from one population, and observed alike: whole, at the same steps. Then,
+    over the draw of all of them, the probability that the interval holds the true RUL at every
+    window of the new run is at least ``guarantee_``, for any estimator inside. It is no statement
+    about one bearing, one operating condition or one training set, and none about bearings of
+    another kind. With n calibration runs and ``rank_`` r, it is the largest of
+
+    - 1 - (n + 1 - r)/(m + 1), m the size of the largest fold; of a single split that is r/(n + 1),
+      at least ``coverage``;
+    - 1 - (2 (n - r) + m)/(n + m) for equal folds of m runs, each trained on all others: Theorem 4
+      of [1]_ with ranks counted exactly. Leaving out one run at a time, it is n/(n + 1) for r = n
+      and at least 2 ``coverage`` - 1 always;
+    - 1 - 2 (n + k - r)/(n + k) for k folds, by which twice a mean of p-values is one [3]_.
+
+    In practice CV+ covers about ``coverage``. With few runs a width says how few they are: the
+    error of one unlucky life sets it.
+
+    **Bounds.** The lower bound is cut at 0, as no RUL lies below. The upper one is not cut at the
+    maximum expected life: a new run may live longer. An interval is widened to hold
+    ``predict(X)``, the mean of the estimators, which may else lie outside.
+
+    The score is the same at all ages, since scores that shrink towards failure need a model of
+    the error, which a dozen runs do not give.
+
+    Rows of a plain array without ``groups`` are runs of their own, and the statement is about a
+    row.
+
+    References
+    ----------
+    .. [1] R. F. Barber, E. J. Candès, A. Ramdas and R. J. Tibshirani, "Predictive inference with
+       the jackknife+", Annals of Statistics, 2021.
+    .. [2] Y. Lee, R. F. Barber and R. Willett, "Distribution-free inference with hierarchical
+       data", arXiv:2306.06342, 2023.
+    .. [3] V. Vovk and R. Wang, "Combining p-values via averaging", Biometrika, 2020.
+
+    Examples
+    --------
+    Lives of 10 to 90 s. The mean of the other eight, 55 and 45 s, misses the shortest and the
+    longest by 45 s.
+
+    >>> import numpy as np
+    >>> from skprog.estimators import ConformalRUL, DummyRUL
+    >>> from skprog.sequences import RunSequences
+    >>> lives = np.arange(10, 100, 10)
+    >>> runs = np.repeat(lives, lives // 10 + 1)
+    >>> time = np.concatenate([np.arange(0.0, life + 1, 10) for life in lives])
+    >>> X = RunSequences.from_runs(np.zeros((len(runs), 1)), runs, n_steps=1, time=time)
+    >>> model = ConformalRUL(DummyRUL(), coverage=0.9).fit(X, runs - time)
+    >>> model.guarantee_
+    0.9
+    >>> model.predict_interval(X[:1]), model.predict(X[:1])
+    (array([[  0., 100.]]), array([50.]))
+    """
+
+    def __init__(self, estimator, *, cv=None, coverage=0.9, n_jobs=None, random_state=None):
+        self.estimator = estimator
+        self.cv = cv
+        self.coverage = coverage
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def fit(self, X, y, groups=None):
+        """Fit the estimator without each fold and score the runs held out.
+
+        Parameters
+        ----------
+        X : RunSequences or array-like of shape (n_sequences, ...)
+            As the estimator takes it.
+        y : array-like of shape (n_sequences,)
+            RUL in s, 0 or more.
+        groups : array-like of shape (n_sequences,), default=None
+            Run of each row; None takes ``X.runs`` where there are any. Of RunSequences, a group
+            may join several runs, such as those of one machine.
+
+        Returns
+        -------
+        self
+            The estimator, fitted.
+
+        Raises
+        ------
+        ValueError
+            If ``coverage`` exceeds n/(n + 1), there are fewer than 2 runs, ``cv`` parts a run or
+            lets it calibrate twice, ``groups`` part a run of ``X``, RUL is negative, lengths
+            differ, or the estimator refuses the data. What was fitted before stays.
+        TypeError
+            If ``cv``, ``coverage`` or the estimator is of another type.
+        """
+        check_number("coverage", self.coverage, above=0, below=1)
+        for method in ("fit", "predict"):
+            if isinstance(self.estimator, type) or not hasattr(self.estimator, method):
+                raise TypeError(
+                    f"estimator={self.estimator!r} must be an estimator with fit and predict."
+                )
+        (X,) = indexable(X)
+        n_rows = _num_samples(X)
+        y = check_rul(y, n_rows)
+        runs = _runs(X, groups, n_rows)
+        splits = self._splits(X, y, runs)
+        ids, folds, sizes = _calibration(splits, runs)
+        rank = _rank(len(ids), self.coverage)
+        fitted = Parallel(n_jobs=self.n_jobs)(
+            delayed(_fit_and_score)(self.estimator, X, y, runs, train, valid)
+            for train, valid in splits
+        )
+        scores = [run_scores for _, run_scores in fitted]
+        self.estimators_ = [estimator for estimator, _ in fitted]
+        self.runs_ = ids
+        self.folds_ = folds
+        self.scores_ = np.array(
+            [scores[fold][run] for fold, run in zip(folds, ids.tolist(), strict=True)]
+        )
+        self.rank_ = rank
+        self.guarantee_ = _guarantee(rank, sizes, len(np.unique(runs)))
+        for name in ("n_features_in_", "feature_names_in_"):
+            vars(self).pop(name, None)
+            if hasattr(self.estimators_[0], name):
+                setattr(self, name, getattr(self.estimators_[0], name))
+        return self
+
+    def predict(self, X):
+        """Predict the RUL.
+
+        Parameters
+        ----------
+        X : RunSequences or array-like of shape (n_sequences, ...)
+            As in ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences,)
+            RUL in s, the mean of the estimators.
+        """
+        return self._predictions(X).mean(axis=0)
+
+    def predict_interval(self, X):
+        """Predict an interval of the RUL.
+
+        Parameters
+        ----------
+        X : RunSequences or array-like of shape (n_sequences, ...)
+            As in ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences, 2)
+            Lower and upper bound in s.
+        """
+        return self._intervals(self._predictions(X))
+
+    def _predictions(self, X):
+        """Return the RUL by each estimator, (n_estimators, n_rows)."""
+        check_is_fitted(self)
+        return np.stack([estimator.predict(X) for estimator in self.estimators_]).astype(float)
+
+    def _intervals(self, predictions):
+        """Return the intervals (n_rows, 2) of predictions (n_estimators, n_rows)."""
+        n_runs = len(self.scores_)
+        intervals = np.empty((predictions.shape[1], 2))
+        n_blocks = -(-n_runs * len(intervals) // BLOCK_VALUES)
+        for rows in np.array_split(np.arange(len(intervals)), max(n_blocks, 1)):
+            centres = predictions[:, rows][self.folds_]
+            lower = np.partition(centres - self.scores_[:, None], n_runs - self.rank_, axis=0)
+            upper = np.partition(centres + self.scores_[:, None], self.rank_ - 1, axis=0)
+            intervals[rows, 0] = lower[n_runs - self.rank_]
+            intervals[rows, 1] = upper[self.rank_ - 1]
+        mean = predictions.mean(axis=0)
+        intervals[:, 0] = np.maximum(np.minimum(intervals[:, 0], mean), 0)
+        intervals[:, 1] = np.maximum(intervals[:, 1], mean)
+        return intervals
+
+    def _splits(self, X, y, runs):
+        """Return pairs of training and calibration rows."""
+        ids, run_of_row = np.unique(runs, return_inverse=True)
+        if len(ids) < 2:
+            raise ValueError(
+                f"X has {len(ids)} run in n_samples={len(runs)}; at least 2 are needed, one to "
+                "train on and one to calibrate with."
+            )
+        if self.cv is not None and not isinstance(self.cv, Integral):
+            # Lists of splits, too, and anything else is its ValueError.
+            return list(check_cv(self.cv).split(X, y, runs))
+        n_folds = len(ids) if self.cv is None else check_integer("cv", self.cv, minimum=2)
+        if n_folds > len(ids):
+            raise ValueError(f"cv={n_folds} exceeds the {len(ids)} runs of X; use fewer folds.")
+        deal = KFold(
+            n_folds, shuffle=True, random_state=check_random_state(self.random_state)
+        ).split(ids)
+        return [
+            (np.flatnonzero(~held_out), np.flatnonzero(held_out))
+            for held_out in (np.isin(run_of_row, fold) for _, fold in deal)
+        ]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.input_tags = inner.input_tags
+        tags.target_tags.positive_only = True
+        if inner.regressor_tags is not None:
+            tags.regressor_tags.poor_score = inner.regressor_tags.poor_score
+        return tags
+
+
+def _runs(X, groups, n_rows):
+    """Return the run of each row, (n_rows,)."""
+    own = X.runs if is_sequences(X) else None
+    if groups is None:
+        return np.arange(n_rows) if own is None else own
+    groups = np.asarray(groups)
+    if groups.shape != (n_rows,):
+        raise ValueError(
+            f"groups has shape {groups.shape} but X has {n_rows} rows; give the run of each row."
+        )
+    if groups.dtype == object or (groups != groups).any():
+        raise ValueError("groups has missing or mixed ids; give ids of one type, one per row.")
+    if own is not None:
+        for run in np.unique(own):
+            if len(np.unique(groups[own == run])) > 1:
+                raise ValueError(
+                    f"groups part run {run} of X; give all its rows one group, or leave groups out."
+                )
+    return groups
+
+
+def _calibration(splits, runs):
+    """Return the runs that calibrate, the fold of each, and the size of each fold."""
+    n_rows = dict(zip(*np.unique(runs, return_counts=True), strict=True))
+    fold_of_run, sizes = {}, []
+    for fold, (train, valid) in enumerate(splits):
+        ids, counts = np.unique(runs[valid], return_counts=True)
+        parted = set(ids) & set(np.unique(runs[train]))
+        parted |= {run for run, count in zip(ids, counts, strict=True) if count != n_rows[run]}
+        if parted:
+            raise ValueError(
+                f"cv parts run {min(parted)}; use a splitter of groups, such as "
+                "LeaveOneGroupOut() or GroupShuffleSplit(1)."
+            )
+        twice = set(ids) & set(fold_of_run)
+        if twice:
+            raise ValueError(
+                f"cv holds run {min(twice)} out twice; use a splitter whose folds do not overlap."
+            )
+        fold_of_run |= dict.fromkeys(ids, fold)
+        sizes.append(len(ids))
+    if not fold_of_run:
+        raise ValueError(f"cv holds no run out; it has {len(splits)} splits.")
+    ids = np.array(sorted(fold_of_run), dtype=runs.dtype)
+    return ids, np.array([fold_of_run[run] for run in ids]), sizes
+
+
+def _rank(n_runs, coverage):
+    """Return ceil((n_runs + 1) coverage), refusing more than n_runs."""
+    # Less a rounding error, so that n/(n + 1) itself is not refused.
+    rank = max(1, math.ceil((n_runs + 1) * float(coverage) - 1e-9))
+    if rank > n_runs:
+        largest = math.floor(1000 * n_runs / (n_runs + 1)) / 1000
+        n_needed = math.ceil(coverage / (1 - coverage) - 1e-9)
+        raise ValueError(
+            f"coverage={coverage} needs {n_needed} calibration runs but there are {n_runs}; the "
+            f"largest coverage available is {n_runs}/{n_runs + 1}: use coverage={largest} or less."
+        )
+    return rank
+
+
+def _guarantee(rank, sizes, n_runs):
+    """Return a lower bound of the coverage of a new run, see Notes of the class."""
+    n, k, m = sum(sizes), len(sizes), max(sizes)
+    bounds = [1 - (n + 1 - rank) / (m + 1), 1 - 2 * (n + k - rank) / (n + k)]
+    if k > 1 and n == n_runs and min(sizes) == m:
+        bounds.append(1 - (2 * (n - rank) + m) / (n + m))
+    return max(0.0, *bounds)
+
+
+def _fit_and_score(estimator, X, y, runs, train, valid):
+    """Return the estimator fitted to the training rows, and the score of each run held out."""
+    estimator = clone(estimator).fit(_safe_indexing(X, train), y[train])
+    errors = np.abs(y[valid] - estimator.predict(_safe_indexing(X, valid)))
+    held_out = runs[valid]
+    scores = {run: float(errors[held_out == run].max()) for run in np.unique(held_out).tolist()}
+    return estimator, scores

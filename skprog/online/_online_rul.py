@@ -1,0 +1,424 @@
+"""One unit, window by window: what comes in, what is kept, what goes out."""
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from scipy.signal import lfilter
+from sklearn.utils.validation import check_is_fitted
+
+from .._checks import check_integer, check_number, check_option, check_plain
+from ..decision import MaintenanceRule, find_max_life
+from ._clock_base import Clock
+from ._stream_base import (
+    Moment,
+    append,
+    find_n_steps,
+    fingerprint,
+    leaves,
+    packed,
+    take_apart,
+    unpacked,
+)
+
+logger = logging.getLogger("skprog.online")
+
+PROBLEMS = ("missing", "late", "repeated", "invalid")
+STATE_VERSION = 1
+
+
+class RULUpdate(NamedTuple):
+    """What is known of a unit after a window.
+
+    Attributes
+    ----------
+    rul : float
+        RUL in s before smoothing; NaN while no window has been predicted.
+    interval : (float, float) or None
+        Bounds of the RUL in s; None unless the model is a ConformalRUL.
+    decision : bool
+        Whether the unit is to be replaced, True from the first alarm on.
+    """
+
+    rul: float
+    interval: tuple | None
+    decision: bool
+
+
+class OnlineRUL:
+    """Remaining useful life and maintenance decision of one unit as its windows arrive.
+
+    An update computes features and encoding of the new window only and keeps the encodings of the
+    last ``n_steps`` windows. Results are those of ``pipeline.predict`` and of the rule on the
+    windows of the run so far.
+
+    Parameters
+    ----------
+    pipeline : estimator
+        Fitted model of the RUL in s, from raw windows: a pipeline, :class:`ConformalRUL`,
+        ``VotingRegressor``, a search over them, or any nesting of these.
+    rule : MaintenanceRule or None, default=None
+        Decides on the smoothed RUL; None takes ``MaintenanceRule()``. Its ``max_life`` is by
+        default that of the pipeline.
+    ema : float or None, default=None
+        Windows that the moving average spans; None takes ``rule.span``.
+    pad : bool, default=True
+        Predict from the first window on, as after ``RunSequences.from_runs(pad=True)``. False
+        waits for ``n_steps`` windows; until then the RUL is NaN.
+    n_steps : int or None, default=None
+        Windows per sequence; None takes what the estimators inside were fitted on.
+    period : float or None, default=None
+        Time between windows in s, by which missing ones are noticed; None takes the shortest step
+        of the run so far.
+    context : dict or None, default=None
+        Numbers known beforehand, such as ``{"condition": 1}``, for estimators that read them.
+
+    Attributes
+    ----------
+    last : RULUpdate
+        The last result.
+    problem : str or None
+        What was wrong with the last window, in words.
+    counts : dict of str to int
+        Windows of the run so far that were "missing", "late", "repeated" or "invalid".
+    n_windows : int
+        Windows taken in.
+
+    See Also
+    --------
+    skprog.decision.MaintenanceRule : Decides on whole runs.
+
+    Notes
+    -----
+    **Windows that are not as they should be** are logged as warnings by the logger
+    ``skprog.online``, named in ``problem`` and counted in ``counts``. What was known is kept, and
+    the last result comes back:
+
+    - *missing*: ``update(None)``, or a step in time above 1.5 periods. In the latter case the
+      window at hand is taken in, as the batch would have it, and the gap reported.
+    - *late*: its time lies before that of the last window taken in.
+    - *repeated*: its time is that of the last window taken in; without times, its values are.
+    - *invalid*: it holds NaN or infinity, or values by which a feature overflows.
+
+    Wrong arguments are errors: a window of another shape, a time that is no finite number or is
+    given for some windows only. They leave everything as it was, too.
+
+    **What an update costs.** Transformers of this package, up to the first of another kind, see
+    the new window only, and :class:`~skprog.estimators.CnnLstmRUL` encodes no other. Any other
+    estimator is given the last ``n_steps`` windows, so that it gets no faster.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skprog.decision import MaintenanceRule
+    >>> from skprog.estimators import DummyRUL
+    >>> from skprog.online import OnlineRUL
+    >>> from skprog.sequences import RunSequences
+    >>> time = 10.0 * np.arange(5)
+    >>> X = RunSequences.from_runs(np.zeros((5, 2)), ["a"] * 5, n_steps=1, time=time)
+    >>> online = OnlineRUL(DummyRUL().fit(X, 40 - time), MaintenanceRule(0.5), ema=1)
+    >>> online.update([0.0, 0.0], time=0.0)
+    RULUpdate(rul=40.0, interval=None, decision=False)
+    >>> online.update([0.0, 0.0], time=25.0)
+    RULUpdate(rul=15.0, interval=None, decision=True)
+    >>> online.update([np.nan, 0.0], time=35.0).rul, online.problem
+    (15.0, 'invalid: the window at 35.0 s holds NaN or infinity')
+    """
+
+    def __init__(
+        self, pipeline, rule=None, *, ema=None, pad=True, n_steps=None, period=None, context=None
+    ):
+        check_is_fitted(pipeline)
+        rule = MaintenanceRule() if rule is None else rule
+        if not isinstance(rule, MaintenanceRule):
+            raise TypeError(f"rule={rule!r} must be a MaintenanceRule or None.")
+        span = rule.span if ema is None else ema
+        check_number("rule.span" if ema is None else "ema", span, minimum=1)
+        check_number("rule.threshold", rule.threshold, minimum=0, maximum=1)
+        max_life = find_max_life(pipeline, rule.max_life)
+        check_number("max_life", max_life, above=0)
+        check_option("pad", pad, (True, False))
+        if n_steps is not None:
+            check_integer("n_steps", n_steps)
+        if period is not None:
+            check_number("period", period, above=0)
+        self.pipeline = pipeline
+        self.rule = rule
+        self.ema = span
+        self.pad = pad
+        self.period = period
+        self.context = _checked_context(context)
+        self._parts = take_apart(pipeline)
+        self.n_steps = find_n_steps(self._parts, n_steps)
+        self._fingerprint = fingerprint(self._parts)
+        self._limit = rule.threshold * max_life
+        self.reset()
+
+    def __repr__(self):
+        return f"OnlineRUL({self.pipeline!r}, {self.rule!r}, ema={self.ema}, pad={self.pad})"
+
+    def reset(self, context=None):
+        """Start a new run.
+
+        Parameters
+        ----------
+        context : dict or None, default=None
+            Context of the new run; None keeps that of the one before.
+
+        Returns
+        -------
+        OnlineRUL
+            Itself.
+
+        Raises
+        ------
+        TypeError
+            If ``context`` is no dict of numbers.
+        """
+        if context is not None:
+            self.context = _checked_context(context)
+        self.n_windows = 0
+        self.counts = dict.fromkeys(PROBLEMS, 0)
+        self.problem = None
+        self.last = RULUpdate(float("nan"), None, False)
+        self._shape = None
+        self._is_timed = None
+        self._clock = Clock()
+        self._digest = ""
+        # Half the first RUL, and the memory of the filter that smooths what differs from it.
+        self._smoother = None
+        self._memories = [None] * self._parts.n_memories
+        return self
+
+    def update(self, window, time=None):
+        """Take in a window.
+
+        Parameters
+        ----------
+        window : array-like of shape (n_channels, n_timepoints) or None
+            One raw window, like those fitted; None where it is missing.
+        time : float or None, default=None
+            Time of the window in s, for all windows of a run or for none.
+
+        Returns
+        -------
+        RULUpdate
+            RUL, interval and decision; the last ones if this window cannot be taken in.
+
+        Raises
+        ------
+        ValueError
+            If the window has another shape than those before or than the pipeline takes, is no
+            array of real numbers, or ``time`` is not finite or given for some windows only.
+        TypeError
+            If ``time`` is no number.
+        """
+        if time is not None:
+            check_number("time", time)
+            time = float(time)
+        at = f"window {self.n_windows + 1}" if time is None else f"the window at {time} s"
+        if window is None:
+            return self._skip("missing", f"{at} has not come", time)
+        window = self._checked_window(window, time)
+        last = self._clock.last
+        digest = ""
+        if time is None:
+            digest = hashlib.blake2b(window.tobytes(), digest_size=16).hexdigest()
+            if digest == self._digest:
+                return self._skip("repeated", f"{at} has the values of the one before", time)
+        elif time <= last:
+            kind, why = ("late", f"comes after that of {last} s")
+            if time == last:
+                kind, why = ("repeated", "has come before")
+            return self._skip(kind, f"{at} {why}", time)
+        if not np.isfinite(window).all():
+            return self._skip("invalid", f"{at} holds NaN or infinity", time)
+        try:
+            encoded = self._parts.encode(window[np.newaxis])
+        except ValueError as error:
+            if self._shape is None:
+                raise
+            return self._skip("invalid", f"{at} has values of no use: {error}", time)
+        return self._take(window.shape, time, digest, encoded)
+
+    def state_dict(self):
+        """Return what is known of the run, to go on after a restart or elsewhere.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Numbers and text. ``numpy.savez(path, **state)`` writes it and ``numpy.load(path)``
+            reads it, without pickle.
+        """
+        state = {
+            "version": STATE_VERSION,
+            "fingerprint": self._fingerprint,
+            "settings": self._settings(),
+            "n_windows": self.n_windows,
+            "counts": [self.counts[kind] for kind in PROBLEMS],
+            "problem": self.problem or "",
+            "rul": self.last.rul,
+            "interval": self.last.interval or (),
+            "decision": self.last.decision,
+            "shape": () if self._shape is None else self._shape,
+            "is_timed": -1 if self._is_timed is None else int(self._is_timed),
+            "clock": self._clock,
+            "digest": self._digest,
+            "smoother": self._smoother or (),
+            "context_names": [] if self.context is None else list(self.context),
+            "context": [] if self.context is None else list(self.context.values()),
+        }
+        if self.n_windows:
+            for i, memory in enumerate(self._memories):
+                state[f"memory_{i}"], state[f"memory_type_{i}"] = packed(memory)
+        return {name: np.array(value) for name, value in state.items()}
+
+    def load_state_dict(self, state):
+        """Go on from what was known of a run.
+
+        Parameters
+        ----------
+        state : mapping of str to ndarray
+            From :meth:`state_dict`, or what ``numpy.load`` makes of its file.
+
+        Returns
+        -------
+        OnlineRUL
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If the state is damaged, of a newer version, of another model or of other settings.
+            What was there stays.
+        """
+        before = dict(vars(self))
+        try:
+            self._load({name: np.asarray(state[name]) for name in state})
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError) as error:
+            vars(self).update(before)
+            raise ValueError(
+                f"state is damaged ({type(error).__name__}: {error}); pass what state_dict() "
+                "returned."
+            ) from None
+        except ValueError:
+            vars(self).update(before)
+            raise
+        return self
+
+    def _settings(self):
+        """Return what a state depends on beside the model: numbers, NaN for no period."""
+        period = np.nan if self.period is None else float(self.period)
+        return [float(self.n_steps), float(self.ema), float(self.pad), period, float(self._limit)]
+
+    def _load(self, state):
+        version = state["version"].item()
+        if version > STATE_VERSION:
+            raise ValueError(
+                f"state has version {version} but this skprog reads up to {STATE_VERSION}; "
+                "upgrade skprog or start a new run."
+            )
+        if state["fingerprint"].item() != self._fingerprint:
+            raise ValueError("state is of another model; load it with the one that wrote it.")
+        settings = state["settings"]
+        if not np.array_equal(settings, self._settings(), equal_nan=True):
+            raise ValueError(
+                f"state has (n_steps, ema, pad, period, limit in s) = {settings.tolist()} but "
+                f"here they are {self._settings()}; construct both alike."
+            )
+        self.reset()
+        self.n_windows = state["n_windows"].item()
+        self.counts = dict(zip(PROBLEMS, state["counts"].tolist(), strict=True))
+        self.problem = state["problem"].item() or None
+        interval = tuple(state["interval"].tolist()) or None
+        self.last = RULUpdate(state["rul"].item(), interval, bool(state["decision"].item()))
+        is_timed = state["is_timed"].item()
+        self._is_timed = None if is_timed < 0 else bool(is_timed)
+        self._clock = Clock(*state["clock"].tolist())
+        self._digest = state["digest"].item()
+        self._smoother = tuple(state["smoother"].tolist()) or None
+        names, values = state["context_names"].tolist(), state["context"].tolist()
+        self.context = dict(zip(names, values, strict=True)) or None
+        if not self.n_windows:
+            return
+        self._shape = tuple(state["shape"].tolist())
+        for i, part in enumerate(leaves(self._parts)):
+            memory, dtype = state[f"memory_{i}"], state[f"memory_type_{i}"].item()
+            if len(memory) != min(self.n_windows, self.n_steps):
+                raise KeyError(f"{len(memory)} windows kept of {self.n_windows}")
+            self._memories[i] = unpacked(part, memory, dtype)
+
+    def _checked_window(self, window, time):
+        check_plain("window", window)
+        try:
+            window = np.asarray(window)
+        except ValueError:
+            raise ValueError("window has channels of unequal length; cut them alike.") from None
+        if window.dtype.kind not in "fiub":
+            raise ValueError(f"window has dtype {window.dtype}; give real numbers.")
+        if self._shape is not None and window.shape != self._shape:
+            raise ValueError(
+                f"window has shape {window.shape} but those before have {self._shape}; give one "
+                "window at a time, and call reset() before another unit."
+            )
+        if self._is_timed is not None and self._is_timed != (time is not None):
+            raise ValueError(
+                f"time={time} but earlier windows of this run came "
+                f"{'with' if self._is_timed else 'without'} one; give a time in s for all windows "
+                "or for none."
+            )
+        return window
+
+    def _skip(self, kind, text, time):
+        self._clock = self._clock.after(time)
+        self._report(kind, text, 1)
+        return self.last
+
+    def _report(self, kind, text, n_windows):
+        self.counts[kind] += n_windows
+        self.problem = f"{kind}: {text}"
+        logger.warning("%s", self.problem)
+
+    def _take(self, shape, time, digest, encoded):
+        memories = [
+            append(memory, new, self.n_steps)
+            for memory, new in zip(self._memories, encoded, strict=True)
+        ]
+        n_windows = self.n_windows + 1
+        clock, n_missing = self._clock.taken(time, self.period)
+        last, smoother = self.last, self._smoother
+        if self.pad or n_windows >= self.n_steps:
+            n_padded = max(0, self.n_steps - n_windows)
+            steps = np.maximum(np.arange(self.n_steps) - n_padded, 0)
+            age = None if time is None else time - clock.first
+            moment = Moment(steps, time, age, self.context)
+            rul, interval = self._parts.decode(memories, moment)
+            smoothed, smoother = self._smoothed(rul)
+            last = RULUpdate(rul, interval, self.last.decision or bool(smoothed <= self._limit))
+        # Only now, as nothing has failed.
+        self._memories, self._smoother, self._clock = memories, smoother, clock
+        self._shape, self._digest, self._is_timed = shape, digest, time is not None
+        self.n_windows, self.last, self.problem = n_windows, last, None
+        if n_missing:
+            text = f"{n_missing} of the windows before {time} s"
+            self._report("missing", text, n_missing)
+        return last
+
+    def _smoothed(self, rul):
+        """Return the moving average in s and what it goes on from, as :func:`ema` has it."""
+        alpha = 2 / (float(self.ema) + 1)
+        first, memory = self._smoother or (rul / 2, 0.0)
+        change, memory = lfilter([alpha], [1, alpha - 1], [rul / 2 - first], zi=[memory])
+        return 2 * (first + change[0]), (first, float(memory[0]))
+
+
+def _checked_context(context):
+    if context is None:
+        return None
+    if not isinstance(context, Mapping):
+        raise TypeError(f"context={context!r} must be a dict of names to numbers.")
+    for name, value in context.items():
+        check_number(f"context {name}", value)
+    return {str(name): float(value) for name, value in context.items()}

@@ -1,0 +1,267 @@
+"""A fitted estimator taken apart, so that a new window costs no more than itself.
+
+Each part has ``encode(windows)``, which returns what is to be kept of a new window, one array or
+tensor of length 1 per memory, and ``decode(memories, moment)``, which returns RUL and interval from
+the memories of the last windows.
+"""
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from sklearn.ensemble import VotingRegressor
+from sklearn.pipeline import Pipeline
+
+from .._checks import FLOATS, check_finite
+from .._training import decode_sequences, encode_windows
+from ..estimators import CnnLstmRUL, ConformalRUL
+from ..preprocessing import AccelRotation45, FrequencyMaxPool, WelchSpectrogram
+from ..sequences import RunSequences
+
+# These work on each window by itself, by this method once the window has been checked.
+PER_WINDOW = {
+    AccelRotation45: "_rotate",
+    FrequencyMaxPool: "_pool",
+    WelchSpectrogram: "_spectrograms",
+}
+DTYPES = {str(dtype): dtype for dtype in (torch.float32, torch.float16, torch.bfloat16)}
+
+
+class Moment(NamedTuple):
+    """Which of the windows kept make up the sequence, and what else is known of it."""
+
+    steps: np.ndarray
+    time: float | None
+    age: float | None
+    context: dict | None
+
+
+class _FeaturesPart:
+    """Transformers that see the new window only, before another part."""
+
+    def __init__(self, transformers, part):
+        self.transformers = transformers
+        self.checked = None
+        self.parts = [part]
+        self.n_memories = part.n_memories
+
+    def encode(self, windows):
+        if windows.dtype not in FLOATS:
+            windows = windows.astype(FLOATS[0])
+        # What was checked for the first window holds for all alike; that takes a fifth of the time.
+        kind = windows.shape, windows.dtype
+        is_checked = kind == self.checked
+        for transformer in self.transformers:
+            method = PER_WINDOW[type(transformer)] if is_checked else "transform"
+            windows = getattr(transformer, method)(windows)
+        encoded = self.parts[0].encode(windows)
+        self.checked = kind
+        return encoded
+
+    def decode(self, memories, moment):
+        return self.parts[0].decode(memories, moment)
+
+
+class _MembersPart:
+    """Several estimators over the same windows: those that vote, or those of the folds."""
+
+    def __init__(self, model, parts):
+        self.model = model
+        self.parts = parts
+        self.n_memories = sum(part.n_memories for part in parts)
+
+    def encode(self, windows):
+        return [memory for part in self.parts for memory in part.encode(windows)]
+
+    def _members(self, memories, moment):
+        memories = iter(memories)
+        taken = [[next(memories) for _ in range(part.n_memories)] for part in self.parts]
+        parts = zip(self.parts, taken, strict=True)
+        return np.array([part.decode(own, moment)[0] for part, own in parts])
+
+
+class _VotingPart(_MembersPart):
+    """The weighted mean of several estimators."""
+
+    def decode(self, memories, moment):
+        weights = self.model.weights
+        if weights is not None:
+            pairs = zip(self.model.estimators, weights, strict=True)
+            weights = [weight for (_, estimator), weight in pairs if estimator != "drop"]
+        return float(np.average(self._members(memories, moment), weights=weights)), None
+
+
+class _ConformalPart(_MembersPart):
+    """The mean of the folds' estimators with its interval."""
+
+    def decode(self, memories, moment):
+        predictions = self._members(memories, moment)[:, np.newaxis]
+        interval = self.model._intervals(predictions)[0]
+        return float(predictions.mean(axis=0)[0]), tuple(interval.tolist())
+
+
+class _NetworkPart:
+    """A network whose encodings of the windows are kept."""
+
+    parts = ()
+    n_memories = 1
+
+    def __init__(self, model):
+        self.model = model
+        self.n_steps = model.shape_in_[0]
+
+    def encode(self, windows):
+        shape_in = self.model.shape_in_[1:]
+        if windows.shape[1:] != shape_in:
+            raise ValueError(
+                f"a window has shape {windows.shape[1:]} where the network was fitted on "
+                f"{shape_in}; prepare both alike."
+            )
+        if windows.dtype not in FLOATS:
+            windows = windows.astype(FLOATS[0])
+        check_finite(windows)
+        (channels,) = self.model._by_channel(windows)
+        # Not padded, as a batch is: that costs twice the time and moves results by rounding only.
+        return [encode_windows(self.model.net_, channels, multiple=1)[np.newaxis]]
+
+    def decode(self, memories, moment):
+        (memory,) = memories
+        n_channels = memory.shape[1]
+        index = torch.from_numpy(moment.steps) * n_channels + torch.arange(n_channels)[:, None]
+        net = self.model.net_
+        features = memory.flatten(0, 1)
+        outputs = decode_sequences(net, features, index.to(net.device), multiple=1)
+        seconds = self.model._seconds(outputs.double().numpy()[:, np.newaxis])
+        return float(seconds.mean(axis=0)[0]), None
+
+    def restored(self, memory):
+        return memory.to(self.model.net_.device)
+
+
+class _SequencePart:
+    """Any other estimator, which is given the last windows as they are."""
+
+    parts = ()
+    n_memories = 1
+
+    def __init__(self, model):
+        self.model = model
+        self.n_steps = model.shape_in_[0] if hasattr(model, "shape_in_") else None
+
+    def encode(self, windows):
+        return [windows]
+
+    def decode(self, memories, moment):
+        (windows,) = memories
+        context, names = None, None
+        if moment.context is not None:
+            context, names = np.array([[*moment.context.values()]]), tuple(moment.context)
+        X = RunSequences(
+            windows,
+            moment.steps[np.newaxis],
+            np.zeros(1, dtype=int),
+            np.array([len(windows) - 1]),
+            time=None if moment.time is None else np.array([moment.time]),
+            age=None if moment.age is None else np.array([moment.age]),
+            context=context,
+            context_names=names,
+        )
+        return float(np.ravel(self.model.predict(X))[0]), None
+
+
+def take_apart(estimator):
+    """Return the parts of a fitted estimator."""
+    if hasattr(estimator, "best_estimator_"):
+        return take_apart(estimator.best_estimator_)
+    if isinstance(estimator, Pipeline):
+        return _take_pipeline_apart(estimator)
+    if isinstance(estimator, VotingRegressor):
+        return _VotingPart(estimator, [take_apart(each) for each in estimator.estimators_])
+    if isinstance(estimator, ConformalRUL):
+        return _ConformalPart(estimator, [take_apart(each) for each in estimator.estimators_])
+    return (
+        _NetworkPart(estimator) if isinstance(estimator, CnnLstmRUL) else _SequencePart(estimator)
+    )
+
+
+def _take_pipeline_apart(pipeline):
+    steps = [step for _, step in pipeline.steps[:-1] if step not in (None, "passthrough")]
+    n_streamed = 0
+    while n_streamed < len(steps) and type(steps[n_streamed]) in PER_WINDOW:
+        n_streamed += 1
+    if n_streamed < len(steps):
+        # The steps after it may look at whole sequences.
+        rest = Pipeline([*((str(i), step) for i, step in enumerate(steps[n_streamed:]))])
+        rest.steps.append(pipeline.steps[-1])
+        return _FeaturesPart(steps[:n_streamed], _SequencePart(rest))
+    return _FeaturesPart(steps, take_apart(pipeline.steps[-1][1]))
+
+
+def leaves(part):
+    """Yield the parts that hold a memory, in the order of the memories."""
+    if not part.parts:
+        yield part
+    for inner in part.parts:
+        yield from leaves(inner)
+
+
+def transformers(part):
+    """Yield the transformers that see a new window, in their order."""
+    yield from getattr(part, "transformers", ())
+    for inner in part.parts:
+        yield from transformers(inner)
+
+
+def find_n_steps(part, n_steps):
+    """Return the length of the sequences, by the estimators inside or as given."""
+    known = {leaf.n_steps for leaf in leaves(part)} - {None}
+    if n_steps is not None:
+        known |= {n_steps}
+    if len(known) != 1:
+        raise ValueError(
+            "n_steps is None and no estimator inside says how long its sequences are; give the "
+            "n_steps of RunSequences.from_runs."
+            if not known
+            else f"n_steps={n_steps} but the estimators inside and it name {sorted(known)}; "
+            "leave n_steps out, and fit all of them on the same sequences."
+        )
+    return known.pop()
+
+
+def fingerprint(part):
+    """Return a digest of features and networks, by which a state of other ones is refused."""
+    digest = hashlib.blake2b(digest_size=16)
+    for transformer in transformers(part):
+        digest.update(repr((type(transformer).__name__, transformer.get_params())).encode())
+    for leaf in leaves(part):
+        digest.update(type(leaf.model).__name__.encode())
+        if isinstance(leaf, _NetworkPart):
+            for name, values in leaf.model.net_.module_.state_dict().items():
+                digest.update(name.encode())
+                digest.update(values.cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def append(memory, new, n_steps):
+    """Return a memory with a new entry, at most the last ``n_steps``."""
+    if memory is None:
+        return new
+    join = torch.cat if torch.is_tensor(new) else np.concatenate
+    return join([memory[max(0, len(memory) + 1 - n_steps) :], new])
+
+
+def packed(memory):
+    """Return a memory as an array and the name of its type in torch, "" for an array."""
+    if torch.is_tensor(memory):
+        return memory.cpu().float().numpy(), str(memory.dtype)
+    return memory, ""
+
+
+def unpacked(part, memory, dtype):
+    """Return the memory of a part from what :func:`packed` returned."""
+    if isinstance(part, _NetworkPart) != (dtype in DTYPES):
+        raise TypeError(f"a memory of type {dtype!r}")
+    if not dtype:
+        return memory
+    return part.restored(torch.from_numpy(memory.astype(np.float32)).to(DTYPES[dtype]))

@@ -1,0 +1,512 @@
+import gc
+import io
+import json
+import logging
+import tracemalloc
+from itertools import islice
+
+import numpy as np
+import pytest
+from sklearn.ensemble import VotingRegressor
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from skprog.decision import MaintenanceRule
+from skprog.estimators import CnnLstmRUL, ConformalRUL, DummyRUL
+from skprog.online import OnlineRUL
+from skprog.preprocessing import AccelRotation45, FrequencyMaxPool, WelchSpectrogram
+from skprog.sequences import RunSequences
+
+N_STEPS = 5
+LENGTHS = (12, 16, 20, 24)
+
+
+def features():
+    return AccelRotation45(), WelchSpectrogram(fs=256, nperseg=16, hop=8), FrequencyMaxPool(2)
+
+
+def network(random_state=0, **params):
+    settings = {
+        "n_conv_layers": 1,
+        "n_filters": (2,),
+        "kernel_sizes": ((2, 2),),
+        "strides": ((1, 1),),
+        "pool_size": None,
+        "lstm_units": 8,
+        "dense_units": (4,),
+        "lr": 1e-2,
+        "max_epochs": 2,
+    }
+    return CnnLstmRUL(**{**settings, **params}, random_state=random_state)
+
+
+def make_runs(*, pad=True):
+    """Return sequences of raw windows that grow louder, and their RUL in s."""
+    rng = np.random.default_rng(0)
+    runs = np.repeat(np.arange(len(LENGTHS)), LENGTHS)
+    age = np.concatenate([np.arange(n) / n for n in LENGTHS])
+    windows = rng.standard_normal((len(runs), 2, 64)) * (0.5 + age[:, None, None])
+    time = np.concatenate([10.0 * np.arange(n) for n in LENGTHS])
+    rul = np.concatenate([10.0 * np.arange(n)[::-1] for n in LENGTHS])
+    context = {"condition": runs % 2}
+    X = RunSequences.from_runs(
+        windows.astype(np.float32), runs, n_steps=N_STEPS, pad=pad, time=time, context=context
+    )
+    return X, rul[X.ends]
+
+
+X, Y = make_runs()
+IN_RUN = X.runs == 3
+WINDOWS, TIME = X.windows[X.ends[IN_RUN]], X.time[IN_RUN]
+
+MODELS = {
+    "network": lambda: make_pipeline(*features(), network()),
+    "linear target": lambda: make_pipeline(*features(), network(target="linear")),
+    "mixed precision": lambda: make_pipeline(*features(), network(amp="bf16")),
+    "votes": lambda: make_pipeline(
+        *features(),
+        VotingRegressor(
+            [("a", network(1)), ("b", network(2)), ("c", "drop"), ("d", DummyRUL())],
+            weights=[1, 2, 5, 1],
+        ),
+    ),
+    "conformal last": lambda: make_pipeline(
+        *features(), ConformalRUL(network(), cv=2, coverage=0.5, random_state=0)
+    ),
+    "conformal first": lambda: ConformalRUL(
+        make_pipeline(*features(), network()), cv=2, coverage=0.5, random_state=0
+    ),
+    "search": lambda: GridSearchCV(
+        make_pipeline(*features(), network()), {"cnnlstmrul__lr": [1e-2]}, cv=2
+    ),
+    "dummy": lambda: DummyRUL(by="condition"),
+    "pipeline in a pipeline": lambda: make_pipeline(
+        AccelRotation45(), "passthrough", make_pipeline(*features()[1:], network())
+    ),
+    "regressor on features": lambda: make_pipeline(
+        *features()[:2],
+        FunctionTransformer(lambda X: np.asarray(X).mean(axis=(1, 2, 4))),
+        LinearRegression(),
+    ),
+}
+RULE = MaintenanceRule(0.4, span=4, max_life=Y.max())
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """Fit each model once, when it is first asked for."""
+    models = {}
+
+    def get(name):
+        if name not in models:
+            models[name] = MODELS[name]().fit(X, Y)
+        return models[name]
+
+    return get
+
+
+def run(online, windows=WINDOWS, time=TIME):
+    return [online.update(window, t) for window, t in zip(windows, time, strict=True)]
+
+
+@pytest.mark.parametrize("pad", [True, False])
+@pytest.mark.parametrize("name", MODELS)
+def test_online_equals_batch(fitted, name, pad):
+    model = fitted(name)
+    n_steps = N_STEPS if name == "regressor on features" else None
+    online = OnlineRUL(model, RULE, pad=pad, n_steps=n_steps, context={"condition": 1})
+    updates = run(online)
+    first = 0 if pad else N_STEPS - 1
+    rul = np.array([update.rul for update in updates])
+    batch = model.predict(X[IN_RUN][first:])
+    np.testing.assert_allclose(rul[first:], batch, rtol=0, atol=1e-6 * Y.max())
+    decisions = [update.decision for update in updates]
+    assert decisions[first:] == RULE.decide(batch).tolist()
+    assert np.isnan(rul[:first]).all()
+    assert not any(decisions[:first])
+    if "conformal" in name:
+        batch = (model if name == "conformal first" else model[-1]).predict_interval(
+            X[IN_RUN][first:]
+            if name == "conformal first"
+            else model[:-1].transform(X[IN_RUN])[first:]
+        )
+        intervals = [update.interval for update in updates[first:]]
+        np.testing.assert_allclose(intervals, batch, rtol=0, atol=1e-6 * Y.max())
+        assert all(update.interval is None for update in updates[:first])
+    else:
+        assert all(update.interval is None for update in updates)
+
+
+def test_the_rule_decides_at_some_window_and_keeps_to_it():
+    decisions = [update.decision for update in run(OnlineRUL(DummyRUL().fit(X, Y), RULE))]
+    assert not decisions[0]
+    assert decisions[-1]
+    assert decisions == sorted(decisions)
+
+
+@pytest.mark.parametrize("span", [1, 3.5, 30])
+def test_ema_replaces_the_span_of_the_rule(fitted, span):
+    model = fitted("dummy")
+    updates = run(OnlineRUL(model, RULE, ema=span, context={"condition": 1}))
+    rule = MaintenanceRule(0.4, span=span, max_life=Y.max())
+    assert [u.decision for u in updates] == rule.decide(model.predict(X[IN_RUN])).tolist()
+
+
+def test_max_life_comes_from_the_pipeline(fitted):
+    model = fitted("network")
+    updates = run(OnlineRUL(model, MaintenanceRule(0.4, span=4)))
+    assert [u.decision for u in updates] == [u.decision for u in run(OnlineRUL(model, RULE))]
+
+
+def test_reset_begins_a_new_run(fitted):
+    online = OnlineRUL(fitted("votes"), RULE)
+    first = run(online)
+    assert run(online.reset()) == first
+    dummy = OnlineRUL(fitted("dummy"), RULE, context={"condition": 1})
+    first = run(dummy)
+    assert run(dummy.reset()) == first
+    assert run(dummy.reset(context={"condition": 0})) != first
+
+
+def test_without_time_the_result_is_the_same(fitted):
+    online = OnlineRUL(fitted("network"), RULE)
+    assert run(online, time=[None] * len(WINDOWS)) == run(OnlineRUL(fitted("network"), RULE))
+
+
+def test_integers_and_float64_are_taken(fitted):
+    counts = (100 * WINDOWS).round()
+    expected = run(OnlineRUL(fitted("network")), counts.astype(np.float32))
+    assert run(OnlineRUL(fitted("network")), counts.astype(np.int16)) == expected
+    assert run(OnlineRUL(fitted("network")), counts.astype(np.float64).tolist()) == expected
+
+
+# State.
+
+
+@pytest.mark.parametrize(
+    "name", ["network", "votes", "mixed precision", "conformal first", "dummy"]
+)
+@pytest.mark.parametrize("n_before", [0, 2, 9])
+def test_a_saved_state_goes_on_as_if_nothing_had_happened(fitted, name, n_before, tmp_path):
+    make = lambda: OnlineRUL(fitted(name), RULE, context={"condition": 1})  # noqa: E731
+    expected = run(make())
+    online = make()
+    before = run(online, WINDOWS[:n_before], TIME[:n_before])
+    np.savez(tmp_path / "state.npz", **online.state_dict())
+    with np.load(tmp_path / "state.npz", allow_pickle=False) as state:
+        restored = make().load_state_dict(state)
+    assert before + run(restored, WINDOWS[n_before:], TIME[n_before:]) == expected
+    assert restored.n_windows == len(WINDOWS)
+
+
+def test_a_state_passes_through_json(fitted):
+    online = OnlineRUL(fitted("network"), RULE)
+    run(online, WINDOWS[:7], TIME[:7])
+    text = json.dumps({name: value.tolist() for name, value in online.state_dict().items()})
+    restored = OnlineRUL(fitted("network"), RULE).load_state_dict(json.loads(text))
+    assert run(restored, WINDOWS[7:], TIME[7:]) == run(online, WINDOWS[7:], TIME[7:])
+
+
+def test_a_state_knows_problems_times_and_context(fitted):
+    online = OnlineRUL(fitted("dummy"), RULE, context={"condition": 1})
+    run(online, WINDOWS[:3], TIME[:3])
+    online.update(np.full((2, 64), np.nan), 30.0)
+    restored = OnlineRUL(fitted("dummy"), RULE, context={"condition": 0})
+    restored.load_state_dict(online.state_dict())
+    assert restored.counts == online.counts
+    assert restored.problem == online.problem
+    assert restored.context == {"condition": 1.0}
+    assert restored.last == online.last
+    assert restored.update(WINDOWS[0], 10.0) == online.last
+    assert restored.counts["late"] == 1
+
+
+def test_a_state_is_small_and_has_no_objects(fitted):
+    online = OnlineRUL(fitted("network"), RULE)
+    run(online)
+    buffer = io.BytesIO()
+    np.savez(buffer, **online.state_dict())
+    assert all(value.dtype.kind in "fiubU" for value in online.state_dict().values())
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda state: state.pop("clock"), r"state is damaged \(KeyError: 'clock'\)"),
+        (lambda state: state.pop("memory_0"), "state is damaged"),
+        (lambda state: state.update(memory_0=state["memory_0"][1:]), "4 windows kept of 7"),
+        (lambda state: state.update(memory_type_0=np.array("")), "state is damaged"),
+        (lambda state: state.update(version=np.array(2)), "version 2 .* reads up to 1; upgrade"),
+        (lambda state: state.update(fingerprint=np.array("0")), "state is of another model"),
+        (lambda state: state.update(settings=np.zeros(5)), "construct both alike"),
+    ],
+)
+def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(fitted, change, match):
+    online = OnlineRUL(fitted("network"), RULE)
+    run(online, WINDOWS[:7], TIME[:7])
+    state = online.state_dict()
+    change(state)
+    with pytest.raises(ValueError, match=match):
+        online.load_state_dict(state)
+    assert run(online, WINDOWS[7:], TIME[7:]) == run(OnlineRUL(fitted("network"), RULE))[7:]
+
+
+def test_a_state_of_another_network_or_other_settings_is_refused(fitted):
+    state = OnlineRUL(fitted("network"), RULE).state_dict()
+    with pytest.raises(ValueError, match="another model"):
+        OnlineRUL(fitted("linear target"), RULE).load_state_dict(state)
+    other = make_pipeline(*features(), fitted("network")[-1])
+    other.set_params(welchspectrogram__window="hamming")
+    other[:-1].fit(X)
+    with pytest.raises(ValueError, match="another model"):
+        OnlineRUL(other, RULE).load_state_dict(state)
+    with pytest.raises(ValueError, match=r"state has \(n_steps, ema, pad"):
+        OnlineRUL(fitted("network"), RULE, ema=5).load_state_dict(state)
+
+
+# Windows that are not as they should be.
+
+
+@pytest.fixture
+def online(fitted):
+    """Three windows into a run, at 0, 10 and 20 s."""
+    online = OnlineRUL(fitted("network"), RULE)
+    run(online, WINDOWS[:3], TIME[:3])
+    return online
+
+
+@pytest.mark.parametrize(
+    ("window", "time", "kind", "problem"),
+    [
+        (None, 30.0, "missing", "the window at 30.0 s has not come"),
+        (None, None, "missing", "window 4 has not come"),
+        (WINDOWS[3], 15.0, "late", "the window at 15.0 s comes after that of 20.0 s"),
+        (WINDOWS[3], 20.0, "repeated", "the window at 20.0 s has come before"),
+        (np.full((2, 64), np.nan), 30.0, "invalid", "the window at 30.0 s holds NaN or infinity"),
+        (np.full((2, 64), np.inf), 30.0, "invalid", "holds NaN or infinity"),
+        (
+            np.full((2, 64), 1e30) * [[1], [-1]] * np.sin(np.arange(64)),
+            30.0,
+            "invalid",
+            "of no use",
+        ),
+    ],
+)
+def test_a_bad_window_is_reported_and_survived(online, caplog, window, time, kind, problem):
+    last = online.last
+    with caplog.at_level(logging.WARNING, "skprog.online"):
+        assert online.update(window, time) == last
+    assert problem in online.problem
+    assert online.problem.startswith(f"{kind}: ")
+    assert caplog.messages == [online.problem]
+    assert online.counts == {**dict.fromkeys(online.counts, 0), kind: 1}
+    assert online.n_windows == 3
+    rest = [online.update(*pair) for pair in zip(WINDOWS[3:], TIME[3:] + 10, strict=True)]
+    expected = OnlineRUL(online.pipeline, RULE)
+    assert rest == run(expected)[3:]
+    assert online.problem is None
+
+
+def test_without_times_equal_values_are_a_repetition(fitted):
+    online = OnlineRUL(fitted("network"), RULE)
+    for window in WINDOWS[:3]:
+        first = online.update(window)
+        assert online.update(window.copy()) is first
+    assert online.counts["repeated"] == 3
+    assert online.problem == "repeated: window 4 has the values of the one before"
+    assert online.n_windows == 3
+
+
+def test_a_gap_in_time_is_reported_and_the_window_after_it_taken(online, caplog):
+    with caplog.at_level(logging.WARNING, "skprog.online"):
+        online.update(WINDOWS[6], 60.0)
+    assert online.problem == "missing: 3 of the windows before 60.0 s"
+    assert caplog.messages == [online.problem]
+    assert online.counts["missing"] == 3
+    assert online.n_windows == 4
+    windows, time = WINDOWS[[0, 1, 2, 6]], TIME[[0, 1, 2, 6]]
+    batch = RunSequences.from_runs(windows, np.zeros(4), n_steps=N_STEPS, time=time)
+    np.testing.assert_allclose(
+        online.last.rul, online.pipeline.predict(batch)[-1], rtol=0, atol=1e-6 * Y.max()
+    )
+
+
+def test_what_was_heard_of_once_is_not_missing_again(online):
+    online.update(None, 30.0)
+    online.update(np.full((2, 64), np.nan), 40.0)
+    online.update(WINDOWS[5], 50.0)
+    assert online.counts == {"missing": 1, "late": 0, "repeated": 0, "invalid": 1}
+
+
+def test_a_clock_that_jumped_ahead_by_mistake_leaves_no_trace(online):
+    online.update(None, 1000.0)
+    online.update(WINDOWS[3], 30.0)
+    online.update(WINDOWS[4], 40.0)
+    online.update(WINDOWS[6], 60.0)
+    assert online.counts == {"missing": 2, "late": 0, "repeated": 0, "invalid": 0}
+
+
+def test_a_window_sent_again_after_it_came_damaged_is_taken(online):
+    online.update(np.full((2, 64), np.nan), 30.0)
+    online.update(WINDOWS[3], 30.0)
+    assert online.n_windows == 4
+    assert online.problem is None
+
+
+def test_a_period_given_finds_the_first_gap_too(fitted):
+    online = OnlineRUL(fitted("network"), RULE, period=10)
+    run(online, WINDOWS[:2], [0.0, 20.0])
+    assert online.counts["missing"] == 1
+
+
+def test_jitter_is_no_gap(fitted):
+    online = OnlineRUL(fitted("network"), RULE)
+    run(online, WINDOWS[:5], [0.0, 9.0, 20.0, 33.0, 42.5])
+    assert online.counts["missing"] == 0
+
+
+@pytest.mark.parametrize(
+    ("window", "time", "error", "match"),
+    [
+        (WINDOWS[3][:1], 30.0, ValueError, r"shape \(1, 64\) but those before have \(2, 64\)"),
+        (WINDOWS[3:5], 30.0, ValueError, "give one window at a time"),
+        (WINDOWS[3].T, 30.0, ValueError, r"shape \(64, 2\)"),
+        ([[1.0, 2.0], [1.0]], 30.0, ValueError, "channels of unequal length"),
+        ([["a"] * 64] * 2, 30.0, ValueError, "dtype <U1"),
+        (WINDOWS[3] * 1j, 30.0, ValueError, "dtype complex64"),
+        (WINDOWS[3], None, ValueError, "time=None but earlier windows of this run came with one"),
+        (WINDOWS[3], np.nan, ValueError, "time=nan must be finite"),
+        (WINDOWS[3], "now", TypeError, "time='now' must be a number"),
+    ],
+)
+def test_wrong_arguments_are_errors_that_change_nothing(online, window, time, error, match):
+    with pytest.raises(error, match=match):
+        online.update(window, time)
+    assert online.counts == dict.fromkeys(online.counts, 0)
+    assert run(online, WINDOWS[3:], TIME[3:]) == run(OnlineRUL(online.pipeline, RULE))[3:]
+
+
+def test_time_after_windows_without_is_an_error(fitted):
+    online = OnlineRUL(fitted("network"), RULE)
+    online.update(WINDOWS[0])
+    with pytest.raises(ValueError, match="came without one; give a time in s for all"):
+        online.update(WINDOWS[1], 10.0)
+
+
+def test_a_first_window_of_a_wrong_shape_is_an_error(fitted):
+    for window, match in ((WINDOWS[0][:1], "n_channels=1"), (WINDOWS[0][:, :32], "n_timepoints")):
+        online = OnlineRUL(fitted("network"), RULE)
+        with pytest.raises(ValueError, match=match):
+            online.update(window)
+        assert online.n_windows == 0
+    bare = OnlineRUL(network(n_conv_layers=0).fit(np.zeros((9, 4, 3)), np.arange(9.0)))
+    with pytest.raises(ValueError, match=r"shape \(2,\) where the network was fitted on \(3,\)"):
+        bare.update([1.0, 2.0])
+
+
+def test_a_transformer_that_is_derived_is_given_every_window(fitted):
+    class Louder(FrequencyMaxPool):
+        def transform(self, X):
+            return super().transform(X).map(lambda S: S + 1)
+
+    model = make_pipeline(*features()[:2], Louder(2), network()).fit(X, Y)
+    rul = [update.rul for update in run(OnlineRUL(model, RULE, n_steps=N_STEPS))]
+    np.testing.assert_allclose(rul, model.predict(X[IN_RUN]), rtol=0, atol=1e-6 * Y.max())
+
+
+def test_vectors_and_single_numbers_are_windows_too():
+    rng = np.random.default_rng(0)
+    for shape in ((30, 4, 3), (30, 4)):
+        values = rng.standard_normal(shape)
+        model = network().fit(values, np.arange(30.0))
+        run_of_values = rng.standard_normal((10, *shape[2:])).astype(np.float32)
+        X = RunSequences.from_runs(run_of_values, np.zeros(10), n_steps=4)
+        rul = [OnlineRUL(model).update(window).rul for window in run_of_values[:1]]
+        online = OnlineRUL(model)
+        rul = [online.update(window).rul for window in run_of_values]
+        np.testing.assert_allclose(rul, model.predict(X), rtol=0, atol=1e-6 * 29)
+
+
+# Construction.
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "match"),
+    [
+        ({"rule": 0.1}, TypeError, "rule=0.1 must be a MaintenanceRule"),
+        ({"rule": MaintenanceRule(span=0)}, ValueError, "rule.span=0 must be"),
+        ({"rule": MaintenanceRule(2)}, ValueError, "rule.threshold=2 must be"),
+        ({"rule": MaintenanceRule(max_life=-1)}, ValueError, "max_life=-1 must be"),
+        ({"ema": 0.5}, ValueError, "ema=0.5 must be finite and at least 1"),
+        ({"ema": "30"}, TypeError, "ema='30' must be a number"),
+        ({"pad": "no"}, ValueError, "pad='no' is not one of"),
+        ({"n_steps": 0}, ValueError, "n_steps=0 must be at least 1"),
+        ({"n_steps": 2.0}, TypeError, "n_steps=2.0 must be an integer"),
+        ({"n_steps": 7}, ValueError, r"n_steps=7 but the estimators inside and it name \[5, 7\]"),
+        ({"period": 0}, ValueError, "period=0 must be finite and above 0"),
+        ({"context": [1]}, TypeError, r"context=\[1\] must be a dict"),
+        ({"context": {"load": "high"}}, TypeError, "context load='high' must be a number"),
+    ],
+)
+def test_bad_settings_are_refused(fitted, params, error, match):
+    with pytest.raises(error, match=match):
+        OnlineRUL(fitted("network"), **params)
+
+
+def test_an_unfitted_pipeline_is_refused():
+    with pytest.raises(NotFittedError):
+        OnlineRUL(MODELS["network"](), RULE)
+
+
+def test_sequences_of_unknown_length_are_refused(fitted):
+    with pytest.raises(ValueError, match="n_steps is None and no estimator inside says"):
+        OnlineRUL(fitted("regressor on features"), RULE)
+
+
+def test_no_max_life_is_refused(fitted):
+    with pytest.raises(ValueError, match="has no max_life_; pass max_life in s"):
+        OnlineRUL(fitted("regressor on features"), n_steps=N_STEPS)
+
+
+def test_repr_says_what_it_holds(fitted):
+    assert repr(OnlineRUL(fitted("dummy"), RULE)).startswith("OnlineRUL(DummyRUL(by='condition'), ")
+
+
+# Memory.
+
+
+@pytest.mark.slow
+def test_ten_thousand_updates_leave_memory_flat():
+    model = network().fit(np.eye(4, dtype=np.float32)[:, None].repeat(3, axis=1), np.arange(4.0))
+    online = OnlineRUL(model)
+    times = iter(10.0 * np.arange(10_000))
+    rng = np.random.default_rng(0)
+
+    def go_on(n_windows):
+        for time in islice(times, n_windows):
+            window = rng.standard_normal(4)
+            if time % 1000 == 0:
+                window[0] = np.nan
+            online.update(window, time)
+        gc.collect()
+        return len(gc.get_objects()), tracemalloc.get_traced_memory()[0]
+
+    log = logging.getLogger("skprog.online")
+    log.disabled = True
+    try:
+        n_objects, _ = go_on(500)
+        go_on(6_500)
+        # The last byte by byte, which takes four times as long, and once the tracing has settled.
+        tracemalloc.start()
+        _, before = go_on(1_500)
+        n_objects_after, after = go_on(1_500)
+        assert n_objects_after <= n_objects + 50
+        assert after - before < 5000
+    finally:
+        tracemalloc.stop()
+        log.disabled = False
+    assert online.counts["invalid"] == 100
+    assert online.n_windows == 9_900
