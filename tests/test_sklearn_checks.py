@@ -3,7 +3,7 @@
 from _reshaped import Reshaped
 from scipy.stats import loguniform
 from sklearn.base import clone
-from sklearn.linear_model import SGDClassifier, SGDRegressor
+from sklearn.linear_model import SGDRegressor
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skprog.estimators import (
@@ -61,24 +61,21 @@ SMALL_LSTM = TimeSeriesClassifier(
     "lstm", network_params={"lstm_units": 16}, lr=1e-2, max_epochs=30, random_state=0
 )
 
-HYPERBAND = HyperbandSearchCV(
-    SGDRegressor(tol=None, random_state=0),
-    {"alpha": loguniform(1e-6, 1e-2)},
-    resource="max_iter",
-    max_resources=10,
-    cv=2,
-    error_score="raise",
-    random_state=0,
-)
-
 INSTANCES = [
     CnnLstmRUL(target="linear", lr=1e-2, lr_decay=1.0, max_epochs=60),
     DummyRUL(),
     DummyRUL("constant", constant=1.0),
     WelchSpectrogram(nperseg=2, hop=1),
     RULIndex(),
-    HYPERBAND,
-    clone(HYPERBAND).set_params(estimator=SGDClassifier(tol=None, random_state=0)),
+    HyperbandSearchCV(
+        SGDRegressor(tol=None, random_state=0),
+        {"alpha": loguniform(1e-6, 1e-2)},
+        resource="max_iter",
+        max_resources=10,
+        cv=2,
+        error_score="raise",
+        random_state=0,
+    ),
     SMALL_GHL,
     SMALL_FCN,
     SMALL_LSTM,

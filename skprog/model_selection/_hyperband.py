@@ -293,6 +293,7 @@ class _Rungs:
     def __init__(self, search, evaluate_candidates):
         self.search = search
         self.evaluate_candidates = evaluate_candidates
+        self.splits = _ListedSplits(search._checked_cv_orig)
         self.results = None
         self.failed = []
 
@@ -322,7 +323,7 @@ class _Rungs:
         self.bar.set_description("iteration {iteration}, bracket {bracket}".format(**self.labels))
         more_results = {**more_results, **{name: [x] * n for name, x in self.labels.items()}}
         try:
-            results = self.evaluate_candidates(candidates, cv, more_results, **context)
+            results = self.evaluate_candidates(candidates, self.splits, more_results, **context)
             if "mean_test_score" not in results:
                 raise ValueError(
                     f"scoring={self.search.scoring!r} returns several metrics, and one decides who "
@@ -384,3 +385,18 @@ class _Rungs:
                 labels[name].extend(values)
         # In place: fit holds this table.
         self.results.update(search._format_results(candidates, n_splits, out, labels))
+
+
+class _ListedSplits:
+    """The splits of another splitter, as lists of rows.
+
+    joblib leaves arrays to one of dask's workers, and they are lost with it; lists travel with
+    each task.
+    """
+
+    def __init__(self, splitter):
+        self.splitter = splitter
+
+    def split(self, X, y=None, **params):
+        for train, test in self.splitter.split(X, y, **params):
+            yield np.asarray(train).tolist(), np.asarray(test).tolist()
