@@ -137,7 +137,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--max-epochs", type=int, nargs="+", default=[25, 27])
-    parser.add_argument("--windows", type=int, default=30, help="mean windows of a bearing")
+    parser.add_argument("--windows", type=int, default=24, help="mean windows of a bearing")
     parser.add_argument("--jobs", type=int, default=2, help="fits at a time, one thread each")
     parser.add_argument("--quick", action="store_true", help="2 seeds of 3 and 4 epochs")
     parser.add_argument("--output", type=Path, default=Path("demo-output/hyperband"))

@@ -2,9 +2,9 @@
 Features of a fleet that memory does not hold
 =============================================
 
-The windows of a fleet lie on disk, a file per bearing. dask maps the pipeline of features over the
-files, a few at a time, and writes spectrograms to one file, from which RunSequences reads. Memory
-stays below --bound, which is a fraction of the fleet; a run that exceeds it ends in an error.
+The windows of a fleet lie on disk, a file per bearing. dask maps the pipeline of features over
+blocks of windows, a few at a time, and writes spectrograms to one file, from which RunSequences
+reads. Memory stays below --bound, a fraction of the fleet; a run that exceeds it ends in an error.
 
     python examples/extract_fleet_features.py
 """
@@ -55,7 +55,7 @@ def memory_below(bound):
     if peak[0] > bound:
         raise MemoryError(
             f"extraction took {peak[0] / 1e6:.0f} MB, above the bound of {bound / 1e6:.0f} MB; use "
-            "fewer --jobs or shorter files."
+            "fewer --jobs or a smaller --block."
         )
 
 
@@ -70,15 +70,21 @@ class NpyFile:
         np.load(self.path, mmap_mode="r+")[rows] = block
 
 
-def extract(paths, target, features, n_jobs):
+def read(path, start, stop):
+    """Return windows of a bearing."""
+    return np.array(np.load(path, mmap_mode="r")[start:stop])
+
+
+def extract(paths, target, features, n_block, n_jobs):
     """Map what made ``features`` of a first window over the files, and write to ``target``."""
     shapes = [np.load(path, mmap_mode="r").shape for path in paths]
-    windows = da.concatenate(
-        [
-            da.from_delayed(dask.delayed(np.load)(path), shape, np.float32)
-            for path, shape in zip(paths, shapes, strict=True)
-        ]
-    )
+    blocks = []
+    for path, (n_windows, *shape) in zip(paths, shapes, strict=True):
+        for start in range(0, n_windows, n_block):
+            stop = min(start + n_block, n_windows)
+            part = dask.delayed(read)(path, start, stop)
+            blocks.append(da.from_delayed(part, (stop - start, *shape), np.float32))
+    windows = da.concatenate(blocks)
     spectrograms = windows.map_blocks(
         FEATURES.transform,
         new_axis=3,
@@ -92,13 +98,14 @@ def extract(paths, target, features, n_jobs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
-    parser.add_argument("--bearings", type=int, default=60)
+    parser.add_argument("--bearings", type=int, default=80)
     parser.add_argument("--windows", type=int, default=400, help="windows of a bearing, about")
-    parser.add_argument("--bound", type=float, default=100.0, help="memory to grow by, in MB")
-    parser.add_argument("--jobs", type=int, default=2, help="files at a time")
-    parser.add_argument("--quick", action="store_true", help="a quarter of the bearings")
+    parser.add_argument("--bound", type=float, default=256.0, help="memory to grow by, in MB")
+    parser.add_argument("--block", type=int, default=64, help="windows of a block")
+    parser.add_argument("--jobs", type=int, default=2, help="blocks at a time")
+    parser.add_argument("--quick", action="store_true", help="half of the bearings")
     arguments = parser.parse_args()
-    n_bearings = arguments.bearings // 4 if arguments.quick else arguments.bearings
+    n_bearings = arguments.bearings // 2 if arguments.quick else arguments.bearings
     bound = arguments.bound * 1e6
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, f"bearing_{i:03}.npy") for i in range(n_bearings)]
@@ -116,7 +123,7 @@ def main():
         target = Path(folder, "spectrograms.npy")
         features = FEATURES.fit_transform(np.load(paths[0], mmap_mode="r")[:1])
         with memory_below(bound) as peak:
-            lengths = extract(paths, target, features, arguments.jobs)
+            lengths = extract(paths, target, features, arguments.block, arguments.jobs)
         print(f"fleet: {n_bearings} bearings, {sum(lengths)} windows, {n_bytes / 1e6:.0f} MB")
         print(f"memory: {peak[0] / 1e6:.0f} MB at most, bound {bound / 1e6:.0f} MB")
         spectrograms = np.load(target, mmap_mode="r")
