@@ -15,7 +15,6 @@ import threading
 from contextlib import contextmanager
 from pathlib import Path
 
-import dask
 import dask.array as da
 import joblib
 import numpy as np
@@ -59,6 +58,33 @@ def memory_below(bound):
         )
 
 
+class Fleet:
+    """The windows of all files as one array, of which rows are read when asked for."""
+
+    def __init__(self, paths):
+        shapes = [np.load(path, mmap_mode="r").shape for path in paths]
+        self.paths = paths
+        self.lengths = [shape[0] for shape in shapes]
+        self.starts = np.cumsum([0, *self.lengths])
+        self.shape = (sum(self.lengths), *shapes[0][1:])
+        self.ndim = len(self.shape)
+        self.dtype = np.dtype(np.float32)
+
+    def chunks(self, n_block):
+        """Return how many windows the blocks have, none of which spans two files."""
+        return tuple(
+            min(n_block, length - start)
+            for length in self.lengths
+            for start in range(0, length, n_block)
+        )
+
+    def __getitem__(self, key):
+        rows = key[0]
+        file = np.searchsorted(self.starts, rows.start, side="right") - 1
+        rows = slice(rows.start - self.starts[file], rows.stop - self.starts[file])
+        return np.array(np.load(self.paths[file], mmap_mode="r")[rows])
+
+
 class NpyFile:
     """A .npy file that blocks are written to, mapped only while one is."""
 
@@ -70,21 +96,9 @@ class NpyFile:
         np.load(self.path, mmap_mode="r+")[rows] = block
 
 
-def read(path, start, stop):
-    """Return windows of a bearing."""
-    return np.array(np.load(path, mmap_mode="r")[start:stop])
-
-
-def extract(paths, target, features, n_block, n_jobs):
-    """Map what made ``features`` of a first window over the files, and write to ``target``."""
-    shapes = [np.load(path, mmap_mode="r").shape for path in paths]
-    blocks = []
-    for path, (n_windows, *shape) in zip(paths, shapes, strict=True):
-        for start in range(0, n_windows, n_block):
-            stop = min(start + n_block, n_windows)
-            part = dask.delayed(read)(path, start, stop)
-            blocks.append(da.from_delayed(part, (stop - start, *shape), np.float32))
-    windows = da.concatenate(blocks)
+def extract(fleet, target, features, n_block, n_jobs):
+    """Map what made ``features`` of a first window over the fleet, and write to ``target``."""
+    windows = da.from_array(fleet, (fleet.chunks(n_block), -1, -1), name=False, inline_array=True)
     spectrograms = windows.map_blocks(
         FEATURES.transform,
         new_axis=3,
@@ -93,14 +107,13 @@ def extract(paths, target, features, n_block, n_jobs):
     )
     file = NpyFile(target, spectrograms.shape, features.dtype)
     da.store(spectrograms, file, lock=False, scheduler="threads", num_workers=n_jobs)
-    return [shape[0] for shape in shapes]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
     parser.add_argument("--bearings", type=int, default=80)
     parser.add_argument("--windows", type=int, default=400, help="windows of a bearing, about")
-    parser.add_argument("--bound", type=float, default=256.0, help="memory to grow by, in MB")
+    parser.add_argument("--bound", type=float, default=200.0, help="memory to grow by, in MB")
     parser.add_argument("--block", type=int, default=64, help="windows of a block")
     parser.add_argument("--jobs", type=int, default=2, help="blocks at a time")
     parser.add_argument("--quick", action="store_true", help="half of the bearings")
@@ -121,19 +134,20 @@ def main():
                 "use more --bearings."
             )
         target = Path(folder, "spectrograms.npy")
-        features = FEATURES.fit_transform(np.load(paths[0], mmap_mode="r")[:1])
+        fleet = Fleet(paths)
+        features = FEATURES.fit_transform(fleet[slice(0, 1), ...])
         with memory_below(bound) as peak:
-            lengths = extract(paths, target, features, arguments.block, arguments.jobs)
-        print(f"fleet: {n_bearings} bearings, {sum(lengths)} windows, {n_bytes / 1e6:.0f} MB")
-        print(f"memory: {peak[0] / 1e6:.0f} MB at most, bound {bound / 1e6:.0f} MB")
+            extract(fleet, target, features, arguments.block, arguments.jobs)
         spectrograms = np.load(target, mmap_mode="r")
+        print(f"fleet: {n_bearings} bearings, {len(spectrograms)} windows, {n_bytes / 1e6:.0f} MB")
+        print(f"memory: {peak[0] / 1e6:.0f} MB at most, bound {bound / 1e6:.0f} MB")
         middle = n_bearings // 2
-        rows = slice(sum(lengths[:middle]), sum(lengths[: middle + 1]))
-        np.testing.assert_array_equal(
-            spectrograms[rows], FEATURES.transform(np.load(paths[middle]))
-        )
+        rows = slice(*fleet.starts[middle : middle + 2])
+        alone = FEATURES.transform(np.load(paths[middle]))
+        np.testing.assert_array_equal(spectrograms[rows], alone)
         print(f"bearing {middle}: the same as without dask")
-        print(RunSequences.from_runs(spectrograms, np.repeat(np.arange(n_bearings), lengths)))
+        runs = np.repeat(np.arange(n_bearings), fleet.lengths)
+        print(RunSequences.from_runs(spectrograms, runs))
         del spectrograms
 
 
