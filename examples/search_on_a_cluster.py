@@ -120,7 +120,7 @@ def main():
     print(f"{arguments.backend}: {time.perf_counter() - start:.0f} s")
     best = search.best_params_
     print(f"best of {len(search.cv_results_['params'])} rows: MAE {-search.best_score_:.0f} s")
-    print(f"lr={best['lr']:.2g}, {best['n_conv_layers']} convolutional layers, {best}")
+    print("\n".join(f"  {name}: {value}" for name, value in best.items()))
     if arguments.check:
         serial = search_on(features_of(data), y, max_epochs)
         np.testing.assert_array_equal(

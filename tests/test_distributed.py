@@ -25,24 +25,18 @@ from skprog.sequences import RunSequences
 pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
 )
+SMALL = {"lstm_units": 8, "dense_units": (8,), "lr_decay": 1.0, "random_state": 0}
 
 
 class DeadlyRUL(CnnLstmRUL):
     """Kills its process, once: in the first fit of three epochs, in mid-search."""
 
-    def __init__(self, *, folder=None, max_epochs=1, lr=1e-3, random_state=0):
-        super().__init__(
-            lstm_units=8,
-            dense_units=(8,),
-            max_epochs=max_epochs,
-            lr=lr,
-            lr_decay=1.0,
-            random_state=random_state,
-        )
+    def __init__(self, folder, *, max_epochs=1, lr=1e-3):
+        super().__init__(max_epochs=max_epochs, lr=lr, **SMALL)
         self.folder = folder
 
     def fit(self, X, y):
-        if self.folder is not None and self.max_epochs == 3:
+        if self.max_epochs == 3:
             try:
                 Path(self.folder, "killed").touch(exist_ok=False)
             except FileExistsError:
@@ -52,10 +46,10 @@ class DeadlyRUL(CnnLstmRUL):
         return super().fit(X, y)
 
 
-def search_of(folder=None):
-    """Return a small search, of a model that kills its worker if given a folder."""
+def search_of(model):
+    """Return a small search over learning rates."""
     return HyperbandSearchCV(
-        DeadlyRUL(folder=folder),
+        model,
         {"lr": loguniform(1e-4, 1e-1)},
         max_resources=9,
         cv=GroupKFold(2),
@@ -91,7 +85,7 @@ def problem(bearings):
 def serial(problem):
     """The search without an engine."""
     X, y = problem
-    return search_of().fit(X, y, groups=X.runs)
+    return search_of(CnnLstmRUL(**SMALL)).fit(X, y, groups=X.runs)
 
 
 @pytest.fixture
@@ -114,19 +108,21 @@ def assert_same_search(search, other):
     assert search.best_params_ == other.best_params_
 
 
+@pytest.mark.slow
 def test_dask_scores_as_one_process_does(client, problem, serial):
     X, y = problem
     with joblib.parallel_config(backend="dask", scatter=[X, y]):
-        search = search_of().fit(X, y, groups=X.runs)
+        search = search_of(CnnLstmRUL(**SMALL)).fit(X, y, groups=X.runs)
     assert_same_search(search, serial)
     np.testing.assert_array_equal(search.predict(X), serial.predict(X))
 
 
+@pytest.mark.slow
 def test_killing_a_dask_worker_in_mid_search_loses_no_result(client, problem, serial, tmp_path):
     X, y = problem
     before = set(client.run(os.getpid).values())
     with joblib.parallel_config(backend="dask", scatter=[X, y]):
-        search = search_of(str(tmp_path)).fit(X, y, groups=X.runs)
+        search = search_of(DeadlyRUL(str(tmp_path))).fit(X, y, groups=X.runs)
     assert Path(tmp_path, "killed").exists()
     client.wait_for_workers(2)
     assert len(before & set(client.run(os.getpid).values())) == 1
@@ -148,7 +144,7 @@ def test_ray_scores_as_one_process_does(problem, serial, monkeypatch):
     try:
         register_ray()
         with joblib.parallel_config(backend="ray", n_jobs=2):
-            search = search_of().fit(X, y, groups=X.runs)
+            search = search_of(CnnLstmRUL(**SMALL)).fit(X, y, groups=X.runs)
     finally:
         ray.shutdown()
     assert_same_search(search, serial)
