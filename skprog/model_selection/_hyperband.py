@@ -69,7 +69,8 @@ class HyperbandSearchCV(BaseSearchCV):
     best_score_ : float
         Mean score of that row over the splits.
     best_estimator_ : estimator
-        Estimator with these parameters, fitted on all data, with ``refit``.
+        Estimator with these parameters, fitted on all data, with ``refit``; ``n_features_in_`` is
+        passed on from it.
     scorer_ : callable
         Scorer in use.
     n_splits_ : int
@@ -80,10 +81,8 @@ class HyperbandSearchCV(BaseSearchCV):
         False.
     classes_ : ndarray of shape (n_classes,)
         Classes of ``best_estimator_``, if it is a classifier.
-    n_features_in_ : int
-        Features that ``best_estimator_`` has seen.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Their names, where ``best_estimator_`` knows them.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, where ``best_estimator_`` knows them.
 
     See Also
     --------
