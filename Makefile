@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 EXTRAS_demo := plot
-EXTRAS_test := plot,image,onnx,dev
+EXTRAS_test := plot,image,onnx,distributed,dev
 EXTRAS_docs := plot,image,onnx,docs
 
 # Read by the example: folder of the real bearings, number of epochs.

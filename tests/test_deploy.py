@@ -42,6 +42,7 @@ from skprog.deploy._estimator_base import EstimatorDecoder, EstimatorEncoder
 from skprog.deploy._file_base import FORMAT
 from skprog.estimators import (
     CnnLstmRUL,
+    ConformalRUL,
     DummyRUL,
     GHLClassifier,
     ImageClassifier,
@@ -85,6 +86,12 @@ IMAGE = ImageClassifier(network_params={"width": 2}, **SMALL)
 FITTED = {
     "CnnLstmRUL": (SPECTROGRAM_NET, SPECTROGRAMS, RUL, ["predict", "predict_channels"]),
     "CnnLstmRUL, linear": (clone(RUL_NET).set_params(target="linear"), FEATURES, RUL, ["predict"]),
+    "ConformalRUL": (
+        ConformalRUL(RUL_NET, cv=2, coverage=0.5, random_state=0),
+        FEATURES,
+        RUL,
+        ["predict", "predict_interval"],
+    ),
     "DummyRUL": (DummyRUL(), FEATURES, RUL, ["predict"]),
     "DummyRUL, constant": (DummyRUL("constant", constant=7), FEATURES, RUL, ["predict"]),
     "GHLClassifier": (GHL, WINDOWS, LABELS, ["predict", "predict_proba"]),

@@ -1,8 +1,9 @@
 """scikit-learn's own checks, wholly, on instances small enough for its 2-d data."""
 
 from _reshaped import Reshaped
+from scipy.stats import loguniform
 from sklearn.base import clone
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import Ridge, SGDRegressor
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -15,6 +16,7 @@ from skprog.estimators import (
     SEMClassifier,
     TimeSeriesClassifier,
 )
+from skprog.model_selection import HyperbandSearchCV
 from skprog.preprocessing import (
     AccelRotation45,
     FrequencyMaxPool,
@@ -73,6 +75,15 @@ INSTANCES = [
     ),
     WelchSpectrogram(nperseg=2, hop=1),
     RULIndex(),
+    HyperbandSearchCV(
+        SGDRegressor(tol=None, random_state=0),
+        {"alpha": loguniform(1e-6, 1e-2)},
+        resource="max_iter",
+        max_resources=10,
+        cv=2,
+        error_score="raise",
+        random_state=0,
+    ),
     SMALL_GHL,
     SMALL_FCN,
     SMALL_LSTM,

@@ -1,6 +1,8 @@
-"""Choosing hyperparameters: the learning-rate range test."""
+"""Choosing hyperparameters: Hyperband, search spaces and the learning-rate range test."""
 
 from .._lr_range import LRRange
+from ._hyperband import HyperbandSearchCV
 from ._lr_range_test import lr_range_test
+from ._search_spaces import cnn_lstm_search_space
 
-__all__ = ["LRRange", "lr_range_test"]
+__all__ = ["HyperbandSearchCV", "LRRange", "cnn_lstm_search_space", "lr_range_test"]

@@ -1,0 +1,401 @@
+import sys
+import warnings
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from difflib import get_close_matches
+from itertools import product
+
+import numpy as np
+from sklearn.exceptions import FitFailedWarning
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import HalvingRandomSearchCV
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.utils import check_random_state, get_tags
+
+from .._checks import check_integer
+
+
+class HyperbandSearchCV(BaseSearchCV):
+    """Random search that trains many candidates briefly and the best of them fully [1]_.
+
+    How briefly one may judge a candidate is not known beforehand, so brackets try several answers:
+    bracket s begins with many candidates at ``max_resources // factor**s``, keeps one of every
+    ``factor`` and trains it ``factor`` times as long, up to ``max_resources``; bracket 0 is a plain
+    random search. Each bracket is a :class:`~sklearn.model_selection.HalvingRandomSearchCV`.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Estimator or pipeline to tune; give it an integer ``random_state``, so that a candidate
+        trains on as it began.
+    param_distributions : dict or list of dicts
+        Names to lists or distributions, as for
+        :class:`~sklearn.model_selection.RandomizedSearchCV`; of a list, each candidate draws one.
+    resource : str, default="max_epochs"
+        Integer parameter of ``estimator`` that costs time, ``"cnnlstmrul__max_epochs"`` in a
+        pipeline.
+    max_resources : int, default=27
+        Value of it at which candidates compete.
+    factor : int, default=3
+        One of so many candidates goes on; at least 2.
+    n_iterations : int, default=1
+        Times to run all brackets, each with new candidates.
+    cv : int, splitter, iterable or None, default=None
+        Splits, the same for all brackets; None takes 5 folds. A splitter that shuffles needs an
+        integer ``random_state``.
+    scoring : str, callable or None, default=None
+        One metric, greater being better; None takes the estimator's ``score``.
+    refit : bool, str or callable, default=True
+        Fit the best candidate on all data, for ``predict``. A name counts as True, there being one
+        metric; a callable takes ``cv_results_`` and returns ``best_index_``.
+    error_score : "raise" or float, default=nan
+        Score of a fit that fails, with a warning that says why; "raise" ends the search.
+    n_jobs : int or None, default=None
+        Fits at a time.
+    random_state : int, RandomState or None, default=None
+        Seeds the candidates.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    cv_results_ : dict of ndarrays
+        A row for each candidate at each resource, with the columns of
+        :class:`~sklearn.model_selection.HalvingRandomSearchCV` (``iter`` counts the rungs of a
+        bracket) and ``bracket`` and ``iteration``. Rungs of which every fit failed come last.
+    best_index_ : int
+        Row of the best score among those at ``max_resources``.
+    best_params_ : dict
+        Parameters of that row, ``resource`` included.
+    best_score_ : float
+        Mean score of that row over the splits.
+    best_estimator_ : estimator
+        Estimator with these parameters, fitted on all data, with ``refit``; ``n_features_in_`` is
+        passed on from it.
+    scorer_ : callable
+        Scorer in use.
+    n_splits_ : int
+        Number of splits.
+    refit_time_ : float
+        Time of that last fit in s.
+    multimetric_ : bool
+        False.
+    classes_ : ndarray of shape (n_classes,)
+        Classes of ``best_estimator_``, if it is a classifier.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, where ``best_estimator_`` knows them.
+
+    See Also
+    --------
+    cnn_lstm_search_space : Distributions for :class:`~skprog.estimators.CnnLstmRUL`.
+
+    Notes
+    -----
+    With s_max the largest s of ``factor**s <= max_resources``, bracket s has
+    ``ceil((s_max + 1) / (s + 1) * factor**s)`` candidates. Where the resource of its last rung is
+    below ``max_resources``, as 18 and 24 are below 25 with factor 3, the candidates of this rung
+    are scored once more at ``max_resources``.
+
+    References
+    ----------
+    .. [1] L. Li, K. Jamieson, G. DeSalvo, A. Rostamizadeh and A. Talwalkar, "Hyperband: a novel
+       bandit-based approach to hyperparameter optimization", Journal of Machine Learning Research,
+       2018.
+
+    Examples
+    --------
+    Nine candidates see one epoch, three of them three, one of these nine; two other brackets
+    begin later with fewer. Of all only those at nine epochs compete.
+
+    >>> import numpy as np
+    >>> from scipy.stats import loguniform
+    >>> from skprog.estimators import CnnLstmRUL
+    >>> from skprog.model_selection import HyperbandSearchCV
+    >>> indicator = np.linspace(0, 1, 40)[:, None] + np.zeros(4)
+    >>> rul = np.arange(40.0)[::-1]
+    >>> model = CnnLstmRUL(lstm_units=8, lr_decay=1.0, random_state=0)
+    >>> search = HyperbandSearchCV(
+    ...     model, {"lr": loguniform(1e-5, 0.1)}, max_resources=9, cv=2, random_state=0
+    ... )
+    >>> results = search.fit(indicator[::2], rul[::2]).cv_results_
+    >>> results["n_resources"][results["bracket"] == 2]
+    array([1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 3, 3, 9])
+    >>> search.best_params_["max_epochs"]
+    9
+    """
+
+    _parameter_constraints = {  # noqa: RUF012
+        **BaseSearchCV._parameter_constraints,
+        "param_distributions": [dict, list],
+        "resource": [str],
+        "random_state": ["random_state"],
+    }
+    # Read by the base class.
+    pre_dispatch = "2*n_jobs"
+    return_train_score = False
+
+    def __init__(
+        self,
+        estimator,
+        param_distributions,
+        *,
+        resource="max_epochs",
+        max_resources=27,
+        factor=3,
+        n_iterations=1,
+        cv=None,
+        scoring=None,
+        refit=True,
+        error_score=np.nan,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.estimator = estimator
+        self.param_distributions = param_distributions
+        self.resource = resource
+        self.max_resources = max_resources
+        self.factor = factor
+        self.n_iterations = n_iterations
+        self.cv = cv
+        self.scoring = scoring
+        self.refit = refit
+        self.error_score = error_score
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X, y=None, **params):
+        """Search, and fit the best candidate on all data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, ...) or RunSequences
+            Training data, as for the estimator.
+        y : array-like of shape (n_rows,), default=None
+            Targets, as for the estimator.
+        **params
+            ``groups`` for the splitter, such as ``X.runs``; everything else goes to the
+            estimator's ``fit``.
+
+        Returns
+        -------
+        self
+            The search, fitted.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of range, ``resource`` is no parameter of the estimator or is
+            among those searched, ``y`` is missing, there are several metrics, splits change from
+            call to call, every fit fails, or none at ``max_resources`` succeeds; in the last case
+            ``cv_results_`` is there all the same.
+        TypeError
+            If an argument has the wrong type.
+
+        Warns
+        -----
+        FitFailedWarning
+            If fits fail, with their errors.
+        """
+        check_integer("max_resources", self.max_resources)
+        check_integer("factor", self.factor, minimum=2)
+        check_integer("n_iterations", self.n_iterations)
+        if isinstance(self.scoring, list | tuple | set | dict):
+            raise ValueError(
+                f"scoring={self.scoring!r} holds several metrics, and one decides who goes on; "
+                "give one name or callable, and score best_estimator_ by the others."
+            )
+        if y is None and get_tags(self.estimator).target_tags.required:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        return super().fit(X, y, **params)
+
+    def _check_input_parameters(self, X, y, split_params):
+        names = self.estimator.get_params()
+        # The name itself would subsample rows in a halving search.
+        if self.resource in names and self.resource != "n_samples":
+            return
+        last = self.resource.rpartition("__")[-1]
+        near = [name for name in names if get_close_matches(last, [name.rpartition("__")[-1]])]
+        raise ValueError(
+            f"resource={self.resource!r} is no parameter of {type(self.estimator).__name__}; "
+            + (f"near ones are {', '.join(map(repr, near))}." if near else "see its get_params().")
+        )
+
+    def _run_search(self, evaluate_candidates, callback_ctx=None):
+        # Halving searches of scikit-learn before 1.9 take no context.
+        context = {}
+        if callback_ctx is not None:
+            callback_ctx = callback_ctx.subcontext(task_name="search", max_subtasks=None)
+            context["callback_ctx"] = callback_ctx.call_on_fit_task_begin(estimator=self)
+        rungs = _Rungs(self, evaluate_candidates)
+        rng = check_random_state(self.random_state)
+        with rungs.progress():
+            for iteration, s in product(range(self.n_iterations), self._brackets()[::-1]):
+                bracket = self._bracket(s, rng.randint(2**31 - 1))
+                rungs.begin(iteration=iteration, bracket=s)
+                bracket._run_search(rungs.evaluate, **context)
+                rungs.finish(bracket, callback_ctx)
+        rungs.add_failed()
+        vars(self).pop("_table", None)
+        if callback_ctx is not None:
+            callback_ctx.call_on_fit_task_end(estimator=self)
+
+    def _brackets(self):
+        """Return the numbers of the brackets, 0 to s_max."""
+        s_max = 0
+        while self.factor ** (s_max + 1) <= self.max_resources:
+            s_max += 1
+        return range(s_max + 1)
+
+    def _bracket(self, s, seed):
+        """Return the halving search of a bracket, ready to run on the splits of this one."""
+        # The ceiling of the quotient, in integers.
+        n_candidates = -(-len(self._brackets()) * self.factor**s // (s + 1))
+        bracket = HalvingRandomSearchCV(
+            self.estimator,
+            self.param_distributions,
+            n_candidates=n_candidates,
+            factor=self.factor,
+            resource=self.resource,
+            max_resources=self.max_resources,
+            min_resources=max(1, self.max_resources // self.factor**s),
+            random_state=seed,
+        )
+        bracket._checked_cv_orig = self._checked_cv_orig
+        bracket.n_splits_ = self.n_splits_
+        bracket._check_input_parameters(None, None, {})
+        return bracket
+
+    def _format_results(self, candidate_params, n_splits, out, more_results=None):
+        self._table = candidate_params, n_splits, out, more_results
+        return super()._format_results(candidate_params, n_splits, out, more_results)
+
+    def _select_best_index(self, refit, refit_metric, results):
+        if callable(refit):
+            return super()._select_best_index(refit, refit_metric, results)
+        full = np.flatnonzero(results["n_resources"] == self.max_resources)
+        scores = results["mean_test_score"][full]
+        if np.isnan(scores).all():
+            self.cv_results_ = results
+            raise ValueError(
+                f"none of the {len(full)} candidates at {self.resource}={self.max_resources} has a "
+                "score, as the warnings say; see cv_results_, and narrow param_distributions."
+            )
+        return full[np.nanargmax(scores)]
+
+
+class _Rungs:
+    """Evaluate the rungs of the brackets, and go on where every fit of one fails."""
+
+    def __init__(self, search, evaluate_candidates):
+        self.search = search
+        self.evaluate_candidates = evaluate_candidates
+        self.splits = _ListedSplits(search._checked_cv_orig)
+        self.results = None
+        self.failed = []
+
+    @contextmanager
+    def progress(self):
+        """Show a progress bar over rungs, with what else is printed above it."""
+        from tqdm.auto import tqdm
+        from tqdm.contrib import DummyTqdmFile
+
+        search = self.search
+        # A rung more where powers of the factor do not end at max_resources.
+        n_rungs = sum(
+            s + 1 + (search.max_resources % search.factor**s > 0) for s in search._brackets()
+        )
+        total = search.n_iterations * n_rungs
+        above = redirect_stdout(DummyTqdmFile(sys.stdout)) if search.verbose else nullcontext()
+        with tqdm(total=total, unit="rung", disable=not search.verbose) as self.bar, above:
+            yield
+
+    def begin(self, iteration, bracket):
+        """Label the rungs that follow."""
+        self.labels = {"iteration": iteration, "bracket": bracket}
+
+    def evaluate(self, candidates, cv=None, more_results=None, **context):
+        """Score candidates as scikit-learn does, but return their own rows only."""
+        n = len(candidates)
+        self.bar.set_description("iteration {iteration}, bracket {bracket}".format(**self.labels))
+        more_results = {**more_results, **{name: [x] * n for name, x in self.labels.items()}}
+        try:
+            results = self.evaluate_candidates(candidates, self.splits, more_results, **context)
+            if "mean_test_score" not in results:
+                raise ValueError(
+                    f"scoring={self.search.scoring!r} returns several metrics, and one decides who "
+                    "goes on; return one number, and score best_estimator_ by the others."
+                )
+            self.results = results
+            scores = results["mean_test_score"][-n:]
+        except ValueError as error:
+            if f"All the {n * self.search.n_splits_} fits failed" not in str(error):
+                raise
+            warnings.warn(str(error), FitFailedWarning, stacklevel=2)
+            self.failed.append((candidates, more_results, error))
+            scores = np.full(n, float(self.search.error_score))
+        self.bar.update()
+        self.rung = {**more_results, "params": candidates, "mean_test_score": scores}
+        return self.rung
+
+    def finish(self, bracket, callback_ctx):
+        """Score the candidates of a bracket's last rung at full resource, unless they were."""
+        n_resources, maximum = bracket.n_resources_[-1], self.search.max_resources
+        if n_resources == maximum:
+            return
+        candidates, n_kept = self.rung["params"], len(self.rung["params"])
+        # A logarithm that should be whole rounds down, as that of 243 to base 3: a rung is missing.
+        if n_resources * self.search.factor <= maximum:
+            n_kept = bracket.n_remaining_candidates_
+        kept = np.sort(np.argsort(-self.rung["mean_test_score"], kind="stable")[:n_kept])
+        context = {}
+        if callback_ctx is not None:
+            context["callback_ctx"] = callback_ctx.subcontext(
+                task_name="halving-iteration",
+                max_subtasks=n_kept * self.search.n_splits_,
+                sequential_subtasks=False,
+            ).call_on_fit_task_begin(estimator=self.search)
+        self.evaluate(
+            [{**candidates[i], self.search.resource: maximum} for i in kept],
+            more_results={
+                "iter": [bracket.n_iterations_] * n_kept,
+                "n_resources": [maximum] * n_kept,
+            },
+            **context,
+        )
+        for task in context.values():
+            task.call_on_fit_task_end(estimator=self.search)
+
+    def add_failed(self):
+        """Add the rungs that failed to the table, in which the base class leaves them out."""
+        search = self.search
+        if not self.failed:
+            return
+        if self.results is None:
+            raise self.failed[0][-1]
+        candidates, n_splits, out, labels = search._table
+        for rung, more_results, _ in self.failed:
+            candidates.extend(rung)
+            scores = {"fit_time": np.nan, "score_time": np.nan, "test_scores": search.error_score}
+            out.extend([{**out[0], **scores}] * (len(rung) * n_splits))
+            for name, values in more_results.items():
+                labels[name].extend(values)
+        # In place: fit holds this table.
+        self.results.update(search._format_results(candidates, n_splits, out, labels))
+
+
+class _ListedSplits:
+    """The splits of another splitter, as lists of rows.
+
+    joblib leaves arrays to one of dask's workers, and they are lost with it; lists travel with
+    each task.
+    """
+
+    def __init__(self, splitter):
+        self.splitter = splitter
+
+    def split(self, X, y=None, **params):
+        for train, test in self.splitter.split(X, y, **params):
+            yield np.asarray(train).tolist(), np.asarray(test).tolist()
