@@ -189,6 +189,15 @@ def test_cap_limits_the_target(spectrograms):
     assert model.predict(X).max() < 60.0
 
 
+@pytest.mark.parametrize("target", ["rul_index", "linear"])
+@pytest.mark.parametrize("quantile", [0.2, 0.7])
+def test_quantile_of_the_rul_is_learnt_where_nothing_else_is_known(target, quantile):
+    X, y = np.ones((200, 3)), np.linspace(0, 100, 200)
+    params = {**SMALL, "max_epochs": 80, "lr": 1e-2, "lr_decay": 0.96, "target": target}
+    rul = CnnLstmRUL(**params, quantile=quantile).fit(X, y).predict(X)
+    np.testing.assert_allclose(rul, 100 * quantile, atol=4)
+
+
 def test_two_fits_agree_bit_for_bit(spectrograms):
     X, y = spectrograms
     params = {**SMALL, "dropout": 0.3, "validation_fraction": 0.25}
@@ -331,6 +340,7 @@ def test_net_params_reach_skorch(spectrograms):
             "set validation_fraction=0.2 or monitor='train_loss'",
         ),
         ({"target": "index"}, "target='index' is not one of 'rul_index', 'linear'"),
+        ({"quantile": 1.0}, "quantile=1.0"),
         ({"validation": "time"}, "validation='time' is not one of"),
         ({"optimizer": "adamm"}, "optimizer='adamm' is not one of"),
         ({"amp": "fp8"}, "amp='fp8' is not one of"),

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import binom
+from sklearn.metrics import mean_pinball_loss
 
 from skprog.losses import (
     ClassBalancedLoss,
@@ -18,6 +19,7 @@ from skprog.losses import (
     ClassificationLoss,
     FocalLoss,
     GradientHarmonizedLoss,
+    PinballLoss,
     class_thresholds,
     gradient_density,
     gradient_directions,
@@ -804,3 +806,19 @@ def test_bad_f1_scores_are_refused_and_change_nothing(f1_scores, message):
     with pytest.raises(ValueError, match=message):
         loss.anneal(f1_scores)
     assert loss.annealing_factor.tolist() == [1, 1, 1]
+
+
+pairs = arrays(np.float64, (2, 7), elements=st.floats(-1e3, 1e3))
+
+
+@given(pairs, st.floats(0.01, 0.99))
+def test_pinball_loss_is_that_of_scikit_learn(values, quantile):
+    y_pred, y = values
+    loss = PinballLoss(quantile)(torch.from_numpy(y_pred), torch.from_numpy(y))
+    assert float(loss) == pytest.approx(mean_pinball_loss(y, y_pred, alpha=quantile), abs=1e-9)
+
+
+@pytest.mark.parametrize("quantile", [0, 1, -0.1, float("nan")])
+def test_pinball_loss_refuses_quantiles_out_of_range(quantile):
+    with pytest.raises(ValueError, match="quantile="):
+        PinballLoss(quantile)

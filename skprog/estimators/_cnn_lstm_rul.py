@@ -18,6 +18,7 @@ from .._checks import (
 )
 from .._training import predict_sequences
 from ..callbacks import ExponentialDecay
+from ..losses import PinballLoss
 from ..networks import CnnLstm
 from ..preprocessing import RULIndex
 from ._base import NetEstimator, named_callbacks
@@ -39,6 +40,10 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         Maximum expected life in s; None takes the largest RUL given to ``fit``.
     max_rul : float or None, default=None
         Cap of the RUL learnt, in s: further from failure all is alike.
+    quantile : float or None, default=None
+        Learn this quantile of the RUL, in (0, 1), by the pinball loss; None learns the mean of the
+        target by the squared error. Below 0.5 predictions err to the early side, as does the cost
+        of failures. With several channels it is the mean of their quantiles.
     n_conv_layers : int, default=2
         Convolutional layers, at most as many as the three tuples below have entries.
     n_filters : tuple of int, default=(4, 8, 8)
@@ -168,6 +173,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         target="rul_index",
         max_life=None,
         max_rul=None,
+        quantile=None,
         n_conv_layers=2,
         n_filters=(4, 8, 8),
         kernel_sizes=((5, 4), (6, 3), (3, 3)),
@@ -201,6 +207,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         self.target = target
         self.max_life = max_life
         self.max_rul = max_rul
+        self.quantile = quantile
         self.n_conv_layers = n_conv_layers
         self.n_filters = n_filters
         self.kernel_sizes = kernel_sizes
@@ -330,6 +337,8 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         for name in ("max_life", "max_rul"):
             if getattr(self, name) is not None:
                 check_number(name, getattr(self, name), above=0)
+        if self.quantile is not None:
+            check_number("quantile", self.quantile, above=0, below=1)
         check_number("lr_decay", self.lr_decay, above=0, maximum=1)
         schedules = [
             type(callback).__name__
@@ -435,7 +444,11 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         return CnnLstm, {"window_shape": _network_shape(self.shape_in_), **params}
 
     def _criterion(self, data_train):
-        return torch.nn.MSELoss, {}
+        if self.quantile is None:
+            return torch.nn.MSELoss, {}
+        # The RUL index falls as the RUL rises.
+        is_index = self._target == "rul_index"
+        return PinballLoss, {"quantile": 1 - self.quantile if is_index else self.quantile}
 
     def _own_callbacks(self):
         return [("lr_decay", ExponentialDecay(self.lr_decay))]

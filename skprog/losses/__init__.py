@@ -1,4 +1,4 @@
-"""Losses for imbalanced classes: the gradient harmonized loss and those it is compared with."""
+"""The pinball loss of quantiles, the gradient harmonized loss and those it is compared with."""
 
 from ._base import ClassificationLoss
 from ._blocks import class_thresholds, gradient_density, gradient_directions, mean_gradient_angles
@@ -6,6 +6,7 @@ from ._class_balanced import ClassBalancedLoss
 from ._class_cost import ClassCostLoss
 from ._focal import FocalLoss
 from ._gradient_harmonized import GradientHarmonizedLoss
+from ._pinball import PinballLoss
 
 __all__ = [
     "ClassBalancedLoss",
@@ -13,6 +14,7 @@ __all__ = [
     "ClassificationLoss",
     "FocalLoss",
     "GradientHarmonizedLoss",
+    "PinballLoss",
     "class_thresholds",
     "gradient_density",
     "gradient_directions",
