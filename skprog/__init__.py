@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 _ESTIMATORS = (
     "CnnLstmRUL",
     "ConformalRUL",
+    "DistributionalRUL",
     "DummyRUL",
     "GHLClassifier",
     "ImageClassifier",
@@ -21,6 +22,7 @@ _OPTIONAL = ("matplotlib", "pillow", "onnx", "onnxscript", "onnxruntime", "dask"
 __all__ = [
     "CnnLstmRUL",
     "ConformalRUL",
+    "DistributionalRUL",
     "DummyRUL",
     "GHLClassifier",
     "ImageClassifier",

@@ -73,12 +73,12 @@ def phm2012_score(y_true, y_pred, *, runs=None, protocol="life"):
     if protocol == "truncation":
         if runs is not None:
             _check_one_window_per_run(check_runs(runs, len(y_true)))
-        return float(_phm2012(y_true, y_pred).mean())
+        return float(phm2012_of_each(y_true, y_pred).mean())
     runs = all_one_run(runs, len(y_true))
     alive = y_true > 0
     if not alive.any():
         raise ValueError("no window has RUL > 0, so nothing is left to score; add earlier windows.")
-    points = _phm2012(y_true[alive], y_pred[alive])
+    points = phm2012_of_each(y_true[alive], y_pred[alive])
     means = [points[start:stop].mean() for start, stop in run_bounds(runs[alive])]
     return float(np.mean(means))
 
@@ -449,7 +449,7 @@ def check_rul_pair(y_true, y_pred):
     return y_true, y_pred
 
 
-def _phm2012(y_true, y_pred):
+def phm2012_of_each(y_true, y_pred):
     """Score each prediction, (n,); a true RUL of 0 takes the limits."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         percent = 100 * (1 - y_pred / y_true)

@@ -15,7 +15,13 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 
-from skprog.preprocessing import AccelRotation45, FrequencyMaxPool, RULIndex, WelchSpectrogram
+from skprog.preprocessing import (
+    AccelRotation45,
+    BandEnergies,
+    FrequencyMaxPool,
+    RULIndex,
+    WelchSpectrogram,
+)
 from skprog.preprocessing import _base as base
 from skprog.sequences import RunSequences
 
@@ -25,6 +31,7 @@ TRANSFORMERS = [
     WelchSpectrogram(**SMALL, output="density", dtype="float32"),
     WelchSpectrogram(**SMALL, pool_size=2),
     FrequencyMaxPool(pool_size=2),
+    BandEnergies(n_bands=2),
     AccelRotation45(),
 ]
 over_all = pytest.mark.parametrize("transformer", TRANSFORMERS, ids=lambda t: type(t).__name__)

@@ -3,6 +3,7 @@
 from _reshaped import Reshaped
 from scipy.stats import loguniform
 from sklearn.base import clone
+from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import Ridge, SGDRegressor
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -10,6 +11,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skprog.estimators import (
     CnnLstmRUL,
     ConformalRUL,
+    DistributionalRUL,
     DummyRUL,
     GHLClassifier,
     ImageClassifier,
@@ -19,6 +21,7 @@ from skprog.estimators import (
 from skprog.model_selection import HyperbandSearchCV
 from skprog.preprocessing import (
     AccelRotation45,
+    BandEnergies,
     FrequencyMaxPool,
     PatchSelector,
     RULIndex,
@@ -73,6 +76,8 @@ INSTANCES = [
         cv=GroupShuffleSplit(1, test_size=0.3, random_state=0),
         coverage=0.5,
     ),
+    DistributionalRUL(ExtraTreesClassifier(20, random_state=0)),
+    DistributionalRUL(ExtraTreesClassifier(20, random_state=0), statistic="mean", balance=None),
     WelchSpectrogram(nperseg=2, hop=1),
     RULIndex(),
     HyperbandSearchCV(
@@ -99,6 +104,7 @@ INSTANCES = [
     Reshaped(ConformalRUL(DummyRUL(), cv=3, coverage=0.5, random_state=0), (2, 1, 3, 4)),
     Reshaped(WelchSpectrogram(nperseg=4, hop=2), (2, 3, 12)),
     Reshaped(FrequencyMaxPool(pool_size=2), (2, 3, 4, 2)),
+    Reshaped(BandEnergies(n_bands=2), (2, 3, 4, 2)),
     Reshaped(AccelRotation45(), (3, 2, 8)),
     Reshaped(PatchSelector(patch_size=4), (8, 8), ramp=True),
     Reshaped(PatchSelector(patch_size=4, strategy="all"), (8, 8), ramp=True),

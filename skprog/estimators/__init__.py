@@ -2,6 +2,7 @@
 
 from ._cnn_lstm_rul import CnnLstmRUL
 from ._conformal_rul import ConformalRUL
+from ._distributional_rul import DistributionalRUL
 from ._dummy_rul import DummyRUL
 from ._ghl import GHLClassifier
 from ._image import ImageClassifier
@@ -11,6 +12,7 @@ from ._time_series import TimeSeriesClassifier
 __all__ = [
     "CnnLstmRUL",
     "ConformalRUL",
+    "DistributionalRUL",
     "DummyRUL",
     "GHLClassifier",
     "ImageClassifier",

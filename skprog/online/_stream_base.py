@@ -16,12 +16,13 @@ from sklearn.pipeline import Pipeline
 from .._checks import FLOATS, check_finite
 from .._training import decode_sequences, encode_windows
 from ..estimators import CnnLstmRUL, ConformalRUL
-from ..preprocessing import AccelRotation45, FrequencyMaxPool, WelchSpectrogram
+from ..preprocessing import AccelRotation45, BandEnergies, FrequencyMaxPool, WelchSpectrogram
 from ..sequences import RunSequences
 
 # These work on each window by itself, by this method once the window has been checked.
 PER_WINDOW = {
     AccelRotation45: "_rotate",
+    BandEnergies: "_energies",
     FrequencyMaxPool: "_pool",
     WelchSpectrogram: "_spectrograms",
 }

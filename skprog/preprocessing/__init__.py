@@ -5,9 +5,17 @@ Those of windows work on each window by itself, on arrays with any leading axes 
 """
 
 from ._accel_rotation import AccelRotation45
+from ._band_energies import BandEnergies
 from ._frequency_max_pool import FrequencyMaxPool
 from ._patch_selector import PatchSelector
 from ._rul_index import RULIndex
 from ._welch_spectrogram import WelchSpectrogram
 
-__all__ = ["AccelRotation45", "FrequencyMaxPool", "PatchSelector", "RULIndex", "WelchSpectrogram"]
+__all__ = [
+    "AccelRotation45",
+    "BandEnergies",
+    "FrequencyMaxPool",
+    "PatchSelector",
+    "RULIndex",
+    "WelchSpectrogram",
+]

@@ -3,12 +3,13 @@
 from contextlib import contextmanager
 
 import numpy as np
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from .._checks import (
     FLOATS,
     check_finite,
     check_finite_windows,
+    check_integer,
     check_plain,
     check_sequences,
     is_sequences,
@@ -16,6 +17,7 @@ from .._checks import (
 
 # Measured: smaller blocks cost more calls, larger ones leave the second-level cache.
 CACHE_BYTES = 1 << 22
+SPECTROGRAM_AXES = ("n_freqs", "n_segments")
 
 
 def check_windows(estimator, X, axes, *, reset, dtypes=FLOATS):
@@ -98,6 +100,26 @@ def check_same_params(estimator):
                 f"{name}={value!r} but {type(estimator).__name__} was fitted with "
                 f"{name}={fitted!r}; fit again."
             )
+
+
+def fit_frequencies(estimator, X, name):
+    """Check spectrograms and the parameter ``name``, a number of bins or bands, and keep both."""
+    number = check_integer(name, getattr(estimator, name))
+    with keep_earlier_fit(estimator):
+        n_freqs = check_windows(estimator, X, SPECTROGRAM_AXES, reset=True).shape[-2]
+        if number > n_freqs:
+            raise ValueError(f"{name}={number} exceeds n_freqs={n_freqs}; use a smaller {name}.")
+    estimator.n_freqs_in_ = n_freqs
+    estimator._fitted_params = estimator.get_params()
+
+
+def transform_spectrograms(estimator, X, f):
+    """Apply ``f`` to spectrograms like those of :func:`fit_frequencies`."""
+    check_is_fitted(estimator)
+    check_same_params(estimator)
+    X = check_windows(estimator, X, SPECTROGRAM_AXES, reset=False)
+    check_same_size(estimator, "n_freqs", X.shape[-2], estimator.n_freqs_in_)
+    return map_windows(f, X)
 
 
 def map_windows(f, X):

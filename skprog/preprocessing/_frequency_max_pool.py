@@ -2,19 +2,8 @@
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_integer
-from ._base import (
-    blocks,
-    check_same_params,
-    check_same_size,
-    check_windows,
-    keep_earlier_fit,
-    map_windows,
-)
-
-AXES = ("n_freqs", "n_segments")
+from ._base import blocks, fit_frequencies, transform_spectrograms
 
 
 class FrequencyMaxPool(TransformerMixin, BaseEstimator):
@@ -73,16 +62,7 @@ class FrequencyMaxPool(TransformerMixin, BaseEstimator):
         TypeError
             If ``X`` is sparse or ``pool_size`` is not an integer.
         """
-        check_integer("pool_size", self.pool_size)
-        with keep_earlier_fit(self):
-            n_freqs = check_windows(self, X, AXES, reset=True).shape[-2]
-            if self.pool_size > n_freqs:
-                raise ValueError(
-                    f"pool_size={self.pool_size} exceeds n_freqs={n_freqs}; use a smaller "
-                    "pool_size."
-                )
-        self.n_freqs_in_ = n_freqs
-        self._fitted_params = self.get_params()
+        fit_frequencies(self, X, "pool_size")
         return self
 
     def transform(self, X):
@@ -104,11 +84,7 @@ class FrequencyMaxPool(TransformerMixin, BaseEstimator):
             If ``n_freqs`` or ``pool_size`` differs from ``fit``, or spectrograms hold NaN or
             infinity.
         """
-        check_is_fitted(self)
-        check_same_params(self)
-        X = check_windows(self, X, AXES, reset=False)
-        check_same_size(self, "n_freqs", X.shape[-2], self.n_freqs_in_)
-        return map_windows(self._pool, X)
+        return transform_spectrograms(self, X, self._pool)
 
     def _pool(self, S):
         n_freqs, n_segments = S.shape[-2:]
