@@ -16,7 +16,14 @@ from hypothesis.extra import numpy as hnp
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.decomposition import PCA
-from sklearn.ensemble import VotingClassifier, VotingRegressor
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.impute import SimpleImputer
@@ -33,6 +40,7 @@ from sklearn.preprocessing import (
     RobustScaler,
     StandardScaler,
 )
+from sklearn.tree import ExtraTreeRegressor
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
 
 from skprog import estimators, preprocessing
@@ -43,6 +51,7 @@ from skprog.deploy._file_base import FORMAT
 from skprog.estimators import (
     CnnLstmRUL,
     ConformalRUL,
+    DistributionalRUL,
     DummyRUL,
     GHLClassifier,
     ImageClassifier,
@@ -52,6 +61,7 @@ from skprog.estimators import (
 from skprog.networks import FCN
 from skprog.preprocessing import (
     AccelRotation45,
+    BandEnergies,
     FrequencyMaxPool,
     PatchSelector,
     RULIndex,
@@ -92,6 +102,12 @@ FITTED = {
         RUL,
         ["predict", "predict_interval"],
     ),
+    "DistributionalRUL": (
+        DistributionalRUL(ExtraTreesClassifier(5, min_samples_leaf=2, random_state=0)),
+        SPECTROGRAMS,
+        RUL,
+        ["predict", "predict_distribution"],
+    ),
     "DummyRUL": (DummyRUL(), FEATURES, RUL, ["predict"]),
     "DummyRUL, constant": (DummyRUL("constant", constant=7), FEATURES, RUL, ["predict"]),
     "GHLClassifier": (GHL, WINDOWS, LABELS, ["predict", "predict_proba"]),
@@ -111,6 +127,7 @@ FITTED = {
     ),
     "TimeSeriesClassifier": (SERIES, WINDOWS, LABELS, ["predict", "predict_proba"]),
     "AccelRotation45": (AccelRotation45(), WINDOWS, None, ["transform"]),
+    "BandEnergies": (BandEnergies(4), SPECTROGRAMS, None, ["transform"]),
     "FrequencyMaxPool": (FrequencyMaxPool(3), SPECTROGRAMS, None, ["transform"]),
     "PatchSelector": (
         PatchSelector(4, "random", np.random.default_rng(3)),
@@ -256,6 +273,52 @@ def test_votes_and_transformed_targets_come_back(path):
     assert_same(vote, loaded, WINDOWS, ["predict", "predict_proba"])
     # The members are listed twice and written once.
     assert loaded.named_estimators_["ghl"] is loaded.estimators_[0]
+
+
+@pytest.mark.parametrize(
+    "forest",
+    [ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor],
+)
+def test_forests_come_back(forest, path):
+    y = LABELS if hasattr(forest, "predict_proba") else np.column_stack([RUL, RUL**2])
+    model = forest(3, min_samples_leaf=2, random_state=0).fit(FEATURES, y)
+    assert_same(model, saved_and_loaded(model, path), FEATURES, ["predict"])
+
+
+@pytest.mark.parametrize(
+    ("key", "change", "message"),
+    [
+        ("left_child", lambda left: left.fill_(0), "nodes that lead nowhere"),
+        ("right_child", lambda right: right.clamp_(min=10**9), "nodes that lead nowhere"),
+        ("feature", lambda feature: feature.fill_(6), "nodes that lead nowhere"),
+        ("threshold", lambda threshold: threshold.resize_(1), "of another shape|shape"),
+        ("values", lambda values: values.resize_(1, 1, 1), "of another shape|shape"),
+    ],
+)
+def test_trees_that_lead_out_of_their_arrays_are_refused(path, key, change, message):
+    def rewritten(body, tensors):
+        members = body["estimator"]["estimator"]["learnt"]["tree_"]["tree"]["dict"]
+        record = dict(map(tuple, members))[key]["array"]
+        tensor = tensors[record["tensor"]].clone()
+        tensors[record["tensor"]] = change(tensor).clone()
+        record["shape"] = list(tensor.shape)
+
+    save(ExtraTreeRegressor(random_state=0).fit(FEATURES, RUL), path)
+    rewrite(path, rewritten)
+    assert_refused(path, message)
+
+
+@pytest.mark.parametrize("place", ["forest", "tree"])
+def test_trees_of_fewer_features_than_told_are_refused(path, place):
+    def change(body, tensors):
+        learnt = body["estimator"]["estimator"]["learnt"]
+        if place == "tree":
+            learnt = learnt["estimators_"][0]["estimator"]["learnt"]
+        learnt["n_features_in_"] = 1
+
+    save(ExtraTreesRegressor(2, random_state=0).fit(FEATURES, RUL), path)
+    rewrite(path, change)
+    assert_refused(path, "of 1 features")
 
 
 def test_named_columns_and_output_settings_come_back(path):

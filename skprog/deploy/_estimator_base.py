@@ -12,6 +12,7 @@ from .._training import AMP_DTYPES, forked_generator
 from ..estimators._base import NetEstimator
 from ._learnt_base import check_learnt, check_params
 from ._name_base import CALLBACKS, ESTIMATORS, NAMES
+from ._tree_base import Tree, tree_from_values, tree_to_values
 from ._value_base import Decoder, Encoder
 
 # Parameters that name files of pickles, which a fit would open.
@@ -33,6 +34,8 @@ class EstimatorEncoder(Encoder):
             return {"same": self.numbers[id(value)]}
         if type(value) is LRRange:
             return {"lr_range": self._lr_range(value)}
+        if type(value) is Tree:
+            return {"tree": self.encode(tree_to_values(value), place)}
         if NAMES.get(type(value)) in ESTIMATORS:
             record = {"estimator": self._estimator(value)}
         elif NAMES.get(type(value)) in CALLBACKS:
@@ -122,6 +125,7 @@ class EstimatorDecoder(Decoder):
         self.decoders |= {
             "same": self._same,
             "lr_range": lambda content: LRRange(*self._list(content, length=4)),
+            "tree": lambda content: tree_from_values(self.decode(content)),
             "estimator": self._estimator,
             "callback": self._callback,
         }

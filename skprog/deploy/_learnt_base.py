@@ -1,14 +1,17 @@
 """What estimators learn: of which kind it has to be, so that a file cannot say anything else."""
 
 import numpy as np
+from sklearn.ensemble._forest import BaseForest
+from sklearn.tree import BaseDecisionTree
 from sklearn.utils import Bunch
 
-from ..estimators import CnnLstmRUL, DummyRUL
+from ..estimators import CnnLstmRUL, DistributionalRUL, DummyRUL
 from ..estimators._base import NetEstimator
 from ..estimators._classifier_base import NetClassifier
 from ..estimators._tile_base import TileClassifier
 from ..preprocessing import (
     AccelRotation45,
+    BandEnergies,
     FrequencyMaxPool,
     PatchSelector,
     RULIndex,
@@ -53,6 +56,10 @@ def _are_texts(value):
     return type(value) is dict and all(type(text) is str for text in [*value, *value.values()])
 
 
+def _is_edges(value):
+    return _is_labels(value) and value.dtype == np.float64 and (np.diff(value) > 0).all()
+
+
 def _are_lives(value):
     return type(value) is dict and all(map(_is_seconds, value.values()))
 
@@ -74,8 +81,17 @@ NEEDED = {
         "_index": lambda value: type(value) is RULIndex,
         "_target": lambda value: value in ("rul_index", "linear"),
     },
+    DistributionalRUL: {
+        "n_features_in_": _is_size,
+        "shape_in_": _is_shape,
+        "max_life_": _is_seconds,
+        "bin_edges_": _is_edges,
+        "classifier_": lambda value: hasattr(value, "predict_proba"),
+        "_n_steps": lambda value: value is None or _is_size(value),
+    },
     DummyRUL: {"n_features_in_": _is_size, "shape_in_": _is_shape, "max_life_": _is_seconds},
     AccelRotation45: {"n_timepoints_in_": _is_size},
+    BandEnergies: {"n_freqs_in_": _is_size},
     FrequencyMaxPool: {"n_freqs_in_": _is_size},
     RULIndex: {"max_life_": _is_seconds},
     WelchSpectrogram: {"n_timepoints_in_": _is_size},
@@ -93,6 +109,7 @@ POSSIBLE = {
 # Input of the size seen, from which the transformer learns all it has learnt.
 SIZES = {
     AccelRotation45: lambda learnt: np.zeros((1, 2, learnt["n_timepoints_in_"]), np.float16),
+    BandEnergies: lambda learnt: np.zeros((1, learnt["n_freqs_in_"], 1), np.float16),
     FrequencyMaxPool: lambda learnt: np.zeros((1, learnt["n_freqs_in_"], 1), np.float16),
     RULIndex: lambda learnt: [learnt["max_life_"]],
     WelchSpectrogram: lambda learnt: np.zeros((1, 1, learnt["n_timepoints_in_"]), np.float16),
@@ -107,6 +124,7 @@ def check_learnt(estimator, learnt):
         is_taken = key in params or hasattr(type(estimator), key)
         if not key.isidentifier() or key.startswith("__") or is_taken:
             raise ValueError(f"{key!r} is nothing that a {name} learns")
+    _check_trees(estimator, learnt)
     needed = {}
     for cls, checks in NEEDED.items():
         if isinstance(estimator, cls):
@@ -125,6 +143,19 @@ def check_learnt(estimator, learnt):
             raise ValueError(f"{key}={learnt[key]!r} is nothing that a {name} learns")
     if type(estimator) in SIZES:
         _check_following(type(estimator)(**params), learnt)
+
+
+def _check_trees(estimator, learnt):
+    """Refuse trees that would read beyond the rows that are checked for them."""
+    n_features = learnt.get("n_features_in_")
+    if isinstance(estimator, BaseDecisionTree) and "tree_" in learnt:
+        tree = learnt["tree_"]
+        if getattr(tree, "n_features", None) != n_features:
+            raise ValueError(f"tree_={tree!r} is none of {n_features} features")
+    if isinstance(estimator, BaseForest) and "estimators_" in learnt:
+        for tree in learnt["estimators_"]:
+            if not isinstance(tree, BaseDecisionTree) or tree.n_features_in_ != n_features:
+                raise ValueError(f"estimators_ holds {tree!r}, no tree of {n_features} features")
 
 
 def _check_following(fresh, learnt):

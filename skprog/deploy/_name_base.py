@@ -4,7 +4,14 @@ import skorch.callbacks
 import torch
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.decomposition import PCA
-from sklearn.ensemble import VotingClassifier, VotingRegressor
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
@@ -19,6 +26,12 @@ from sklearn.preprocessing import (
     QuantileTransformer,
     RobustScaler,
     StandardScaler,
+)
+from sklearn.tree import (
+    DecisionTreeClassifier,
+    DecisionTreeRegressor,
+    ExtraTreeClassifier,
+    ExtraTreeRegressor,
 )
 from skorch.utils import noop, to_numpy
 
@@ -38,10 +51,29 @@ ESTIMATORS = {
     **_named("skprog.preprocessing", _public(preprocessing)),
     **_named("sklearn.compose", (ColumnTransformer, TransformedTargetRegressor)),
     **_named("sklearn.decomposition", (PCA,)),
-    **_named("sklearn.ensemble", (VotingClassifier, VotingRegressor)),
+    **_named(
+        "sklearn.ensemble",
+        (
+            ExtraTreesClassifier,
+            ExtraTreesRegressor,
+            RandomForestClassifier,
+            RandomForestRegressor,
+            VotingClassifier,
+            VotingRegressor,
+        ),
+    ),
     **_named("sklearn.feature_selection", (VarianceThreshold,)),
     **_named("sklearn.impute", (SimpleImputer,)),
     **_named("sklearn.pipeline", (FeatureUnion, Pipeline)),
+    **_named(
+        "sklearn.tree",
+        (
+            DecisionTreeClassifier,
+            DecisionTreeRegressor,
+            ExtraTreeClassifier,
+            ExtraTreeRegressor,
+        ),
+    ),
     **_named(
         "sklearn.preprocessing",
         (
