@@ -118,6 +118,9 @@ def main():
     parser.add_argument("--jobs", type=int, default=2, help="blocks at a time")
     parser.add_argument("--quick", action="store_true", help="half of the bearings")
     arguments = parser.parse_args()
+    for name in ("bearings", "windows", "block", "jobs"):
+        if getattr(arguments, name) < 1:
+            parser.error(f"--{name} {getattr(arguments, name)} must be at least 1")
     n_bearings = arguments.bearings // 2 if arguments.quick else arguments.bearings
     bound = arguments.bound * 1e6
     with tempfile.TemporaryDirectory() as folder:

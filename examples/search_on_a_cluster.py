@@ -105,6 +105,8 @@ def main():
     parser.add_argument("--quick", action="store_true", help="3 epochs on shorter runs")
     parser.add_argument("--check", action="store_true", help="compare with a serial run")
     arguments = parser.parse_args()
+    if arguments.jobs < 1:
+        parser.error(f"--jobs {arguments.jobs} must be at least 1")
     max_epochs, n_windows = (3, 12) if arguments.quick else (arguments.max_epochs, 40)
     torch.set_num_threads(1)
     data = make_run_to_failure(n_runs=6, n_windows=n_windows, random_state=0)

@@ -1,7 +1,9 @@
 """Hyperband: the table of brackets, who competes, and a search that behaves as scikit-learn's."""
 
 import pickle
+import runpy
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -232,7 +234,10 @@ def test_several_jobs_score_as_one(data):
         ({"resource": "n_samples"}, ValueError, "resource='n_samples' is no parameter of Curve"),
         ({"resource": "zzz"}, ValueError, "see its get_params"),
         ({"resource": 3}, ValueError, "'resource' parameter.*must be an instance of 'str'"),
-        ({"resource": "level"}, ValueError, "part of the searched parameters"),
+        ({"resource": "level"}, ValueError, "resource='level' is 0.0 in the est.*name an integer"),
+        ({"resource": "fail", "estimator": Curve(fail=True)}, ValueError, "'fail' is True in the"),
+        ({"space": {"max_epochs": loguniform(1, 9)}}, ValueError, "part of the searched"),
+        ({"space": []}, ValueError, r"param_distributions=\[\] holds nothing.*give dicts of names"),
         ({"space": [("level", [1])]}, TypeError, "is not a dict"),
         ({"space": "level"}, ValueError, "'param_distributions' parameter"),
         ({"space": {"levels": loguniform(1, 2)}}, ValueError, "Invalid parameter 'levels'"),
@@ -242,6 +247,11 @@ def test_several_jobs_score_as_one(data):
         ({"scoring": ["r2"]}, ValueError, "holds several metrics, and one decides"),
         ({"scoring": {"a": "r2"}}, ValueError, "holds several metrics, and one decides"),
         ({"scoring": lambda *_: {"a": 1.0, "b": 2.0}}, ValueError, "returns several metrics"),
+        (
+            {"scoring": lambda *_: {"score": 1.0, "b": 2.0}, "refit": "b"},
+            ValueError,
+            "returns several metrics",
+        ),
         ({"refit": 1.5}, ValueError, "'refit' parameter"),
         ({"error_score": "nan"}, ValueError, "'error_score' parameter"),
         ({"n_jobs": 1.5}, ValueError, "'n_jobs' parameter"),
@@ -412,6 +422,87 @@ def test_error_score_may_be_a_number_or_end_the_search(data):
         search_of(Curve(fail=0.5), error_score="raise").fit(*data)
 
 
+@pytest.mark.filterwarnings(*FAILURES)
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_failed_candidates_lose_whatever_their_error_score(data, n_jobs):
+    search = search_of(Curve(fail=0.5), error_score=9, max_resources=9, n_jobs=n_jobs).fit(*data)
+    results = search.cv_results_
+    levels, full = results["param_level"], results["n_resources"] == 9
+    np.testing.assert_array_equal(results["mean_test_score"] == 9.0, levels > 0.5)
+    assert search.best_params_["level"] == levels[full & (levels <= 0.5)].max()
+    # One of nine goes on: the best of those that did not fail.
+    first, last = ((results["bracket"] == 2) & (results["iter"] == i) for i in (0, 2))
+    assert levels[last].max() == levels[first & (levels <= 0.5)].max()
+    assert search.error_score == 9
+    assert type(search.error_score) is int
+
+
+@pytest.mark.filterwarnings("ignore:Scoring failed:UserWarning")
+def test_candidates_that_cannot_be_scored_lose_whatever_their_error_score(data):
+    def score(estimator, X, y):
+        if estimator.level > 0.5:
+            raise ValueError("predictions contain NaN")
+        return -estimator.level
+
+    search = search_of(scoring=score, error_score=0.0).fit(*data)
+    assert search.cv_results_["mean_test_score"].max() == 0.0
+    assert search.best_score_ == -search.best_params_["level"] < 0.0
+
+
+def test_a_score_that_equals_the_error_score_may_win(data):
+    search = search_of(scoring=lambda *_: 0.0, error_score=0.0).fit(*data)
+    assert search.best_score_ == 0.0
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite:UserWarning")
+def test_scores_of_nan_point_at_the_data(data):
+    with pytest.raises(ValueError, match=r"fits failed.*or scored NaN.*check the data"):
+        search_of(scoring=lambda *_: np.nan).fit(*data)
+
+
+@pytest.mark.filterwarnings(*FAILURES)
+@pytest.mark.parametrize("error_score", [np.nan, 9.0])
+def test_a_search_that_ends_without_a_best_leaves_its_table_alone(data, error_score):
+    search = search_of(max_resources=9, error_score=error_score).fit(*data)
+    before = search.cv_results_
+    search.set_params(estimator=Curve(fail=0.0, fail_from=9))
+    with pytest.raises(ValueError, match="none of the 6 candidates at max_epochs=9 has a score"):
+        search.fit(*data)
+    assert {name for name in vars(search) if name.endswith("_")} == {"cv_results_"}
+    assert search.cv_results_ is not before
+    assert search.error_score is error_score
+    assert not hasattr(search, "_table")
+
+
+@pytest.mark.filterwarnings(*FAILURES)
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"estimator": Curve(fail=0.0)},
+        {"estimator": Curve(fail=0.3), "error_score": "raise"},
+        {"estimator": Curve(fail=0.0), "error_score": 9.0},
+        {"cv": ShuffleSplit(2)},
+        {"refit": lambda results: 999},
+        {"scoring": lambda *_: {"score": 1.0}},
+    ],
+)
+def test_a_search_that_fails_keeps_what_was_fitted_before(data, params):
+    search = search_of(max_resources=9).fit(*data)
+    before = vars(search).copy()
+    with pytest.raises((ValueError, IndexError)):
+        search.set_params(**params).fit(*data)
+    assert vars(search).keys() == before.keys()
+    changed = {name for name, value in before.items() if vars(search)[name] is not value}
+    assert changed == set(params)
+    assert search.predict(data[0]).shape == data[1].shape
+
+
+@pytest.mark.filterwarnings("ignore:The total space of parameters:UserWarning")
+def test_few_discrete_candidates_skip_rungs(data):
+    results = search_of(space={"level": [0.1, 0.2, 0.3, 0.4]}).fit(*data).cv_results_
+    assert schedule(results, 3) == [(4, 1), (2, 3), (1, 27)]
+
+
 def test_progress_bar_counts_the_rungs(data, capsys):
     search_of(max_resources=25, verbose=1).fit(*data)
     assert "8/8" in capsys.readouterr().err
@@ -504,6 +595,31 @@ def test_search_space_serves_a_halving_search(bearings):
 def test_prefix_without_underscores_is_refused():
     with pytest.raises(ValueError, match=r"prefix='cnnlstmrul' must end.*'cnnlstmrul__'"):
         cnn_lstm_search_space(prefix="cnnlstmrul")
+
+
+@pytest.mark.parametrize("prefix", [None, 3])
+def test_prefix_that_is_no_string_is_refused(prefix):
+    with pytest.raises(TypeError, match=f"prefix={prefix} must be a string, such as"):
+        cnn_lstm_search_space(prefix=prefix)
+
+
+@pytest.mark.parametrize(
+    ("example", "option"),
+    [
+        ("extract_fleet_features", "--block"),
+        ("extract_fleet_features", "--jobs"),
+        ("search_on_a_cluster", "--jobs"),
+    ],
+)
+def test_examples_refuse_options_of_zero(example, option, monkeypatch, capsys):
+    if example == "extract_fleet_features":
+        pytest.importorskip("dask.array")
+        pytest.importorskip("psutil")
+    path = Path(__file__).parents[1] / "examples" / f"{example}.py"
+    monkeypatch.setattr("sys.argv", [str(path), option, "0"])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(path), run_name="__main__")
+    assert f"error: {option} 0 must be at least 1" in capsys.readouterr().err
 
 
 def test_search_space_pickles_and_draws_plain_integers():

@@ -3,6 +3,7 @@ import warnings
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from difflib import get_close_matches
 from itertools import product
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.exceptions import FitFailedWarning
@@ -48,7 +49,8 @@ class HyperbandSearchCV(BaseSearchCV):
         Fit the best candidate on all data, for ``predict``. A name counts as True, there being one
         metric; a callable takes ``cv_results_`` and returns ``best_index_``.
     error_score : "raise" or float, default=nan
-        Score of a fit that fails, with a warning that says why; "raise" ends the search.
+        Score of a fit that fails or cannot be scored, with a warning that says why; whatever the
+        number, such a candidate goes on last and is never the best. "raise" ends the search.
     n_jobs : int or None, default=None
         Fits at a time.
     random_state : int, RandomState or None, default=None
@@ -63,7 +65,7 @@ class HyperbandSearchCV(BaseSearchCV):
         :class:`~sklearn.model_selection.HalvingRandomSearchCV` (``iter`` counts the rungs of a
         bracket) and ``bracket`` and ``iteration``. Rungs of which every fit failed come last.
     best_index_ : int
-        Row of the best score among those at ``max_resources``.
+        Row of the best score among those at ``max_resources`` of which no fit failed.
     best_params_ : dict
         Parameters of that row, ``resource`` included.
     best_score_ : float
@@ -94,6 +96,10 @@ class HyperbandSearchCV(BaseSearchCV):
     ``ceil((s_max + 1) / (s + 1) * factor**s)`` candidates. Where the resource of its last rung is
     below ``max_resources``, as 18 and 24 are below 25 with factor 3, the candidates of this rung
     are scored once more at ``max_resources``.
+
+    Lists of few values may have fewer combinations than a bracket has candidates; it then takes
+    each once, with a warning, and scikit-learn's halving skips rungs on the way to
+    ``max_resources``.
 
     References
     ----------
@@ -185,10 +191,11 @@ class HyperbandSearchCV(BaseSearchCV):
         Raises
         ------
         ValueError
-            If an argument is out of range, ``resource`` is no parameter of the estimator or is
-            among those searched, ``y`` is missing, there are several metrics, splits change from
+            If an argument is out of range, ``resource`` is no integer parameter of the estimator or
+            is among those searched, ``y`` is missing, there are several metrics, splits change from
             call to call, every fit fails, or none at ``max_resources`` succeeds; in the last case
-            ``cv_results_`` is there all the same.
+            ``cv_results_`` is there all the same, and nothing else. After any other error what was
+            fitted before is kept.
         TypeError
             If an argument has the wrong type.
 
@@ -209,13 +216,40 @@ class HyperbandSearchCV(BaseSearchCV):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
-        return super().fit(X, y, **params)
+        before = vars(self).copy()
+        if isinstance(self.error_score, Real):
+            self.error_score = _ErrorScore(self.error_score)
+        try:
+            return super().fit(X, y, **params)
+        except BaseException:
+            results = vars(self).get("cv_results_")
+            # The best of an earlier search would not be of this one's table.
+            if results is not before.get("cv_results_"):
+                before = {name: x for name, x in before.items() if not name.endswith("_")}
+                before["cv_results_"] = results
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+        finally:
+            vars(self).pop("_table", None)
+            self.error_score = before["error_score"]
 
     def _check_input_parameters(self, X, y, split_params):
+        if self.param_distributions == []:
+            raise ValueError(
+                "param_distributions=[] holds nothing to search; give dicts of names to lists or "
+                "distributions."
+            )
         names = self.estimator.get_params()
         # The name itself would subsample rows in a halving search.
         if self.resource in names and self.resource != "n_samples":
-            return
+            value = names[self.resource]
+            if value is None or (isinstance(value, Integral) and not isinstance(value, bool)):
+                return
+            raise ValueError(
+                f"resource={self.resource!r} is {value!r} in the estimator; name an integer "
+                "parameter that costs time, such as 'max_epochs'."
+            )
         last = self.resource.rpartition("__")[-1]
         near = [name for name in names if get_close_matches(last, [name.rpartition("__")[-1]])]
         raise ValueError(
@@ -238,7 +272,6 @@ class HyperbandSearchCV(BaseSearchCV):
                 bracket._run_search(rungs.evaluate, **context)
                 rungs.finish(bracket, callback_ctx)
         rungs.add_failed()
-        vars(self).pop("_table", None)
         if callback_ctx is not None:
             callback_ctx.call_on_fit_task_end(estimator=self)
 
@@ -272,18 +305,30 @@ class HyperbandSearchCV(BaseSearchCV):
         self._table = candidate_params, n_splits, out, more_results
         return super()._format_results(candidate_params, n_splits, out, more_results)
 
+    def _scores(self, results):
+        """Return the mean scores, (n_rows,), with NaN for rows of which a fit failed."""
+        _, n_splits, out, _ = self._table
+        failed = np.array([isinstance(fit["test_scores"], _ErrorScore) for fit in out])
+        failed = failed.reshape(-1, n_splits).any(axis=1)
+        return np.where(failed, np.nan, results["mean_test_score"])
+
     def _select_best_index(self, refit, refit_metric, results):
         if callable(refit):
             return super()._select_best_index(refit, refit_metric, results)
         full = np.flatnonzero(results["n_resources"] == self.max_resources)
-        scores = results["mean_test_score"][full]
+        scores = self._scores(results)[full]
         if np.isnan(scores).all():
             self.cv_results_ = results
             raise ValueError(
                 f"none of the {len(full)} candidates at {self.resource}={self.max_resources} has a "
-                "score, as the warnings say; see cv_results_, and narrow param_distributions."
+                "score: fits failed, as the warnings say, or scored NaN; see cv_results_, narrow "
+                "param_distributions, and check the data."
             )
         return full[np.nanargmax(scores)]
+
+
+class _ErrorScore(float):
+    """The score of a failed fit, which tells it from one that scores the same."""
 
 
 class _Rungs:
@@ -323,19 +368,19 @@ class _Rungs:
         more_results = {**more_results, **{name: [x] * n for name, x in self.labels.items()}}
         try:
             results = self.evaluate_candidates(candidates, self.splits, more_results, **context)
-            if "mean_test_score" not in results:
+            if isinstance(self.search._table[2][0]["test_scores"], dict):
                 raise ValueError(
                     f"scoring={self.search.scoring!r} returns several metrics, and one decides who "
                     "goes on; return one number, and score best_estimator_ by the others."
                 )
             self.results = results
-            scores = results["mean_test_score"][-n:]
+            scores = self.search._scores(results)[-n:]
         except ValueError as error:
             if f"All the {n * self.search.n_splits_} fits failed" not in str(error):
                 raise
             warnings.warn(str(error), FitFailedWarning, stacklevel=2)
             self.failed.append((candidates, more_results, error))
-            scores = np.full(n, float(self.search.error_score))
+            scores = np.full(n, np.nan)
         self.bar.update()
         self.rung = {**more_results, "params": candidates, "mean_test_score": scores}
         return self.rung

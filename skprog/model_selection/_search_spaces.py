@@ -26,6 +26,8 @@ def cnn_lstm_search_space(*, prefix=""):
     ------
     ValueError
         If ``prefix`` does not end in two underscores.
+    TypeError
+        If ``prefix`` is no string.
 
     See Also
     --------
@@ -54,6 +56,8 @@ def cnn_lstm_search_space(*, prefix=""):
     >>> params["cnnlstmrul__n_conv_layers"], params["cnnlstmrul__kernel_sizes"]
     (1, ((3, 4),))
     """
+    if not isinstance(prefix, str):
+        raise TypeError(f"prefix={prefix!r} must be a string, such as 'cnnlstmrul__'.")
     if prefix and not prefix.endswith("__"):
         raise ValueError(f"prefix={prefix!r} must end in two underscores, as {prefix + '__'!r}.")
     kernel = _TupleOf(randint(3, 8), randint(3, 6))
