@@ -2,12 +2,14 @@ import gc
 import io
 import json
 import logging
+import pickle
 import tracemalloc
 from itertools import islice
 
 import numpy as np
 import pytest
-from sklearn.ensemble import VotingRegressor
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.ensemble import ExtraTreesRegressor, VotingRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
@@ -15,9 +17,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skprog.decision import MaintenanceRule
+from skprog.deploy import load, save
 from skprog.estimators import CnnLstmRUL, ConformalRUL, DummyRUL
 from skprog.online import OnlineRUL
-from skprog.preprocessing import AccelRotation45, FrequencyMaxPool, WelchSpectrogram
+from skprog.preprocessing import (
+    AccelRotation45,
+    FrequencyMaxPool,
+    WelchSpectrogram,
+)
+from skprog.recipes import bearing_rul_pipeline
 from skprog.sequences import RunSequences
 
 N_STEPS = 5
@@ -41,6 +49,28 @@ def network(random_state=0, **params):
         "max_epochs": 2,
     }
     return CnnLstmRUL(**{**settings, **params}, random_state=random_state)
+
+
+def recipe(**params):
+    model = bearing_rul_pipeline(fs=256, n_estimators=5, random_state=0)
+    return model.set_params(welchspectrogram__nperseg=16, bandenergies__n_bands=2, **params)
+
+
+def flat(X):
+    return np.asarray(X).reshape(len(X), -1)
+
+
+class Quietness(RegressorMixin, BaseEstimator):
+    """RUL that falls with the largest value of the last window, NaN above 100."""
+
+    def fit(self, X, y):
+        self.max_life_ = 100.0
+        self.shape_in_ = X.shape[1:]
+        return self
+
+    def predict(self, X):
+        largest = flat(np.asarray(X)[:, -1]).max(axis=1)
+        return np.where(largest > 100, np.nan, 100 - largest)
 
 
 def make_runs(*, pad=True):
@@ -83,6 +113,7 @@ MODELS = {
         make_pipeline(*features(), network()), {"cnnlstmrul__lr": [1e-2]}, cv=2
     ),
     "dummy": lambda: DummyRUL(by="condition"),
+    "recipe": recipe,
     "pipeline in a pipeline": lambda: make_pipeline(
         AccelRotation45(), "passthrough", make_pipeline(*features()[1:], network())
     ),
@@ -187,7 +218,7 @@ def test_integers_and_float64_are_taken(fitted):
 
 
 @pytest.mark.parametrize(
-    "name", ["network", "votes", "mixed precision", "conformal first", "dummy"]
+    "name", ["network", "votes", "mixed precision", "conformal first", "dummy", "recipe"]
 )
 @pytest.mark.parametrize("n_before", [0, 2, 9])
 def test_a_saved_state_goes_on_as_if_nothing_had_happened(fitted, name, n_before, tmp_path):
@@ -265,6 +296,144 @@ def test_a_state_of_another_network_or_other_settings_is_refused(fitted):
         OnlineRUL(other, RULE).load_state_dict(state)
     with pytest.raises(ValueError, match=r"state has \(n_steps, ema, pad"):
         OnlineRUL(fitted("network"), RULE, ema=5).load_state_dict(state)
+
+
+def trees_on(X, y):
+    model = make_pipeline(FunctionTransformer(flat), ExtraTreesRegressor(3, random_state=0))
+    return model.fit(X, y)
+
+
+def votes(weights):
+    members = [("a", DummyRUL()), ("b", DummyRUL("constant", constant=5))]
+    return VotingRegressor(members, weights=weights).fit(X, Y)
+
+
+def conformal(**params):
+    return ConformalRUL(DummyRUL(), **{"cv": 2, "coverage": 0.5, "random_state": 0, **params})
+
+
+OTHERS = {
+    "longer lives": (lambda: network().fit(X, Y), lambda: network().fit(X, 10 * Y)),
+    "other runs": (lambda: DummyRUL().fit(X, Y), lambda: DummyRUL().fit(X[~IN_RUN], Y[~IN_RUN])),
+    "behind a foreign step": (lambda: trees_on(X, Y), lambda: trees_on(X, Y**2)),
+    "other votes": (lambda: votes([1, 3]), lambda: votes([3, 1])),
+    "other coverage": (lambda: conformal().fit(X, Y), lambda: conformal(coverage=0.7).fit(X, Y)),
+    "other scores": (lambda: conformal().fit(X, Y), lambda: conformal().fit(X, Y + X.age)),
+    "other trees": (lambda: recipe().fit(X, Y), lambda: recipe().fit(X, Y[::-1].copy())),
+    "other statistic": (
+        lambda: recipe().fit(X, Y),
+        lambda: recipe().fit(X, Y).set_params(distributionalrul__statistic="mean"),
+    ),
+    "other features": (
+        lambda: make_pipeline(WelchSpectrogram(fs=256, nperseg=16, hop=8), DummyRUL()).fit(X, Y),
+        lambda: make_pipeline(WelchSpectrogram(fs=128, nperseg=16, hop=8), DummyRUL()).fit(X, Y),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_state_of_another_model_is_refused(name):
+    one, other = (make() for make in OTHERS[name])
+    rule = MaintenanceRule(max_life=Y.max())
+    online = OnlineRUL(one, rule, n_steps=N_STEPS)
+    online.update(WINDOWS[0], 0.0)
+    with pytest.raises(ValueError, match="another model"):
+        OnlineRUL(other, rule, n_steps=N_STEPS).load_state_dict(online.state_dict())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_copy_of_the_model_takes_its_state(fitted, name):
+    # The one with a lambda is the exception to what can be pickled.
+    copy = fitted(name)
+    if name != "regressor on features":
+        copy = pickle.loads(pickle.dumps(copy))
+    params = {"n_steps": N_STEPS, "context": {"condition": 1}}
+    online = OnlineRUL(fitted(name), RULE, **params)
+    run(online, WINDOWS[:3], TIME[:3])
+    restored = OnlineRUL(copy, RULE, **params).load_state_dict(online.state_dict())
+    assert restored.update(WINDOWS[3], TIME[3]) == online.update(WINDOWS[3], TIME[3])
+
+
+@pytest.mark.parametrize("name", ["network", "votes", "conformal last", "dummy", "recipe"])
+def test_a_model_saved_to_a_file_takes_the_state(fitted, name, tmp_path):
+    save(fitted(name), tmp_path / "model.safetensors")
+    context = {"condition": 1}
+    state = OnlineRUL(fitted(name), RULE, context=context).state_dict()
+    copy = load(tmp_path / "model.safetensors")
+    OnlineRUL(copy, RULE, context=context).load_state_dict(state)
+
+
+def test_how_a_model_is_run_is_of_no_account(fitted):
+    state = OnlineRUL(fitted("recipe"), RULE).state_dict()
+    copy = pickle.loads(pickle.dumps(fitted("recipe")))
+    copy.set_params(distributionalrul__classifier__n_jobs=2, verbose=True)
+    OnlineRUL(copy, RULE).load_state_dict(state)
+
+
+def test_a_model_with_values_of_any_layout_takes_its_state(fitted):
+    model = make_pipeline(FunctionTransformer(flat), LinearRegression()).fit(X, Y)
+    model[-1].coef_ = np.repeat(model[-1].coef_, 2)[::2]
+    model[-1].parts_ = np.array([model[-1].coef_, None], dtype=object)
+    state = OnlineRUL(model, RULE, n_steps=N_STEPS).state_dict()
+    copy = pickle.loads(pickle.dumps(model))
+    OnlineRUL(copy, RULE, n_steps=N_STEPS).load_state_dict(state)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n_windows", -1),
+        ("n_windows", "x"),
+        ("counts", [1, 2]),
+        ("counts", [0, 0, 0, -1]),
+        ("problem", 3),
+        ("rul", "x"),
+        ("rul", np.nan),
+        ("interval", [1.0]),
+        ("decision", "yes"),
+        ("shape", "x"),
+        ("shape", [2, 32]),
+        ("is_timed", -1),
+        ("clock", "x"),
+        ("clock", [0.0, 60.0]),
+        ("clock", [0.0, np.nan, 60.0, 0.0]),
+        ("steps", [10.0, -1.0]),
+        ("steps", "x"),
+        ("digest", 1),
+        ("smoother", "x"),
+        ("smoother", []),
+        ("smoother", [np.nan, 0.0]),
+        ("context_names", [1.0]),
+        ("context", []),
+        ("context", None),
+        ("context", ["x"]),
+        ("memory_0", "x"),
+        ("memory_0", np.zeros((5, 1, 4))),
+        ("memory_0", [[1.0], [1.0, 2.0]]),
+        ("memory_type_0", "torch.int8"),
+        ("version", "x"),
+    ],
+)
+def test_a_damaged_state_is_refused_and_changes_nothing(fitted, name, value):
+    online = OnlineRUL(fitted("network"), RULE, context={"condition": 1})
+    run(online, WINDOWS[:7], TIME[:7])
+    before = online.state_dict()
+    with pytest.raises(ValueError, match="state is damaged"):
+        online.load_state_dict({**before, name: value})
+    np.testing.assert_equal(online.state_dict(), before)
+
+
+def test_a_state_file_with_a_damaged_byte_is_refused(fitted, tmp_path):
+    online = OnlineRUL(fitted("network"), RULE)
+    run(online, WINDOWS[:7], TIME[:7])
+    path = tmp_path / "state.npz"
+    np.savez(path, **online.state_dict())
+    data = bytearray(path.read_bytes())
+    at = data.index(online.state_dict()["memory_0"].tobytes())
+    data[at] ^= 255
+    path.write_bytes(data)
+    with np.load(path) as state, pytest.raises(ValueError, match="state is damaged"):
+        online.load_state_dict(state)
 
 
 # Windows that are not as they should be.
@@ -354,6 +523,120 @@ def test_a_window_sent_again_after_it_came_damaged_is_taken(online):
     online.update(WINDOWS[3], 30.0)
     assert online.n_windows == 4
     assert online.problem is None
+
+
+@pytest.mark.parametrize("pad", [True, False])
+def test_a_prediction_that_is_nan_leaves_the_alarm_at_work(caplog, pad):
+    model = Quietness().fit(X, Y)
+    online = OnlineRUL(model, MaintenanceRule(0.4, span=2), pad=pad)
+    before = run(online, WINDOWS[:2], TIME[:2])[-1]
+    loud = np.full_like(WINDOWS[0], 200)
+    with caplog.at_level(logging.WARNING, "skprog.online"):
+        assert online.update(loud, 20.0) == before
+    assert online.problem == "invalid: the window at 20.0 s makes the RUL nan"
+    assert online.counts["invalid"] == 1
+    others = np.concatenate([WINDOWS[3:9], np.full_like(WINDOWS[:4], 99)])
+    updates = run(online, others, 10.0 * np.arange(3, 13))
+    expected = OnlineRUL(model, MaintenanceRule(0.4, span=2), pad=pad)
+    run(expected, WINDOWS[:2], TIME[:2])
+    np.testing.assert_equal(updates, run(expected, others, 10.0 * np.arange(3, 13)))
+    assert updates[-1].decision
+
+
+def test_a_first_prediction_that_is_nan_is_no_error():
+    online = OnlineRUL(Quietness().fit(X, Y))
+    assert np.isnan(online.update(np.full_like(WINDOWS[0], 200), 0.0).rul)
+    assert online.counts["invalid"] == 1
+    assert online.update(WINDOWS[0], 10.0).rul > 0
+
+
+SINE = (np.sin(np.arange(64)) * [[1], [-1]]).astype(np.float32)
+
+
+@pytest.mark.parametrize("scale", [1e30, 1e300])
+@pytest.mark.parametrize("position", [0, 1, 7])
+@pytest.mark.parametrize("name", ["network", "recipe", "regressor on features", "dummy"])
+def test_values_that_overflow_are_invalid_at_any_position(fitted, name, position, scale):
+    if name == "dummy" and scale < 1e38:
+        pytest.skip("it takes any float32")
+    params = {"n_steps": N_STEPS, "context": {"condition": 1}}
+    online = OnlineRUL(fitted(name), RULE, **params)
+    run(online, WINDOWS[:position], TIME[:position])
+    last = online.last
+    np.testing.assert_equal(online.update(scale * SINE.astype(float), TIME[position]), last)
+    assert online.counts == {"missing": 0, "late": 0, "repeated": 0, "invalid": 1}
+    assert online.n_windows == position
+    rest = run(online, WINDOWS[position:], TIME[position:] + 10)
+    expected = OnlineRUL(fitted(name), RULE, **params)
+    run(expected, WINDOWS[:position], TIME[:position])
+    assert rest == run(expected, WINDOWS[position:], TIME[position:] + 10)
+
+
+@pytest.mark.parametrize("position", [0, 1, 7])
+@pytest.mark.parametrize("pad", [True, False])
+def test_a_foreign_step_that_overflows_makes_the_window_invalid(pad, position):
+    def cubes(X):
+        with np.errstate(over="ignore"):
+            return flat(np.abs(np.asarray(X)[:, -1]) ** 3)
+
+    model = make_pipeline(FunctionTransformer(cubes), LinearRegression()).fit(X, Y)
+    online = OnlineRUL(model, RULE, n_steps=N_STEPS, pad=pad)
+    run(online, WINDOWS[:position], TIME[:position])
+    online.update(1e30 * SINE, TIME[position])
+    assert "has values of no use: Input X contains infinity" in online.problem
+    assert online.counts["invalid"] == 1
+    run(online, WINDOWS[position:], TIME[position:] + 10)
+    assert online.counts["invalid"] == 1
+    assert np.isfinite(online.last.rul)
+
+
+def test_a_context_that_is_lacking_is_an_error_at_the_first_window(fitted):
+    online = OnlineRUL(fitted("dummy"), RULE)
+    with pytest.raises(ValueError, match=r"needs X\.context"):
+        online.update(WINDOWS[0], 0.0)
+
+
+@pytest.mark.parametrize(
+    ("times", "n_missing"),
+    [
+        # None stands for a window reported missing without a time.
+        ([0, 10, None, 30], 1),
+        ([0, 10, None, None, 40, 50], 2),
+        ([0, 10, None, 50], 3),
+        ([0, None, 20, 30, 50], 2),
+        ([None, 10, 20, 30], 1),
+        ([0, 10, None, 30, None, 50], 2),
+        ([0.3, 0.1 + 0.2, 10.3, 20.3, 40.3], 1),
+        ([0, 10, 20, 20 + 1e-9, 30, 40, 60], 1),
+        ([0, 1e-310, 10, 20, 30], 0),
+        ([0, 5e-324, 1e-323, 10, 20, 30], 0),
+        ([0, None, 5e-324, 1e-323, 10], 1),
+        ([0, 10, 10.001, 20, 20.001, 30, 40, 60], 1),
+        ([0, 10, 20, 30, 100_030, 100_040], 9_999),
+        ([-1e308, 1e308, 1.1e308], 0),
+        ([0, 10, 20, 1_000_020], 99_999),
+    ],
+)
+def test_what_is_missing_is_counted_once(times, n_missing):
+    online = OnlineRUL(DummyRUL("constant", constant=5).fit(X, Y), RULE)
+    for i, time in enumerate(times):
+        online.update(None if time is None else WINDOWS[i], time)
+    assert online.counts == {"missing": n_missing, "late": 0, "repeated": 0, "invalid": 0}
+
+
+def test_a_window_reported_missing_without_a_time_is_remembered_by_the_state(fitted):
+    online = OnlineRUL(fitted("network"), RULE)
+    run(online, WINDOWS[:2], TIME[:2])
+    online.update(None)
+    restored = OnlineRUL(fitted("network"), RULE).load_state_dict(online.state_dict())
+    restored.update(WINDOWS[3], 30.0)
+    assert restored.counts["missing"] == 1
+
+
+def test_a_tiny_period_is_no_error(fitted):
+    online = OnlineRUL(fitted("network"), RULE, period=1e-310)
+    run(online, WINDOWS[:2], TIME[:2])
+    assert online.counts["missing"] == 10**9 - 1
 
 
 def test_a_period_given_finds_the_first_gap_too(fitted):
@@ -459,6 +742,20 @@ def test_bad_settings_are_refused(fitted, params, error, match):
 def test_an_unfitted_pipeline_is_refused():
     with pytest.raises(NotFittedError):
         OnlineRUL(MODELS["network"](), RULE)
+
+
+@pytest.mark.parametrize("place", ["alone", "in a pipeline", "behind a foreign step"])
+def test_a_search_that_kept_no_model_is_refused(place):
+    search = GridSearchCV(DummyRUL(), {"by": [None]}, cv=2, refit=False)
+    steps = {
+        "alone": (),
+        "in a pipeline": features(),
+        "behind a foreign step": (FunctionTransformer(),),
+    }
+    model = make_pipeline(*steps[place], search) if place != "alone" else search
+    model.fit(X, Y)
+    with pytest.raises(ValueError, match=r"GridSearchCV has no model .* refit=True"):
+        OnlineRUL(model)
 
 
 def test_sequences_of_unknown_length_are_refused(fitted):

@@ -1,10 +1,15 @@
 """The times of a run, and what is missing between them."""
 
+import sys
 from typing import NamedTuple
 
 import numpy as np
 
 NAN = float("nan")
+# Steps that the period is found from. One below these shares of their median and of the longest
+# is no period but a window sent twice, or a rounding error.
+N_STEPS = 31
+SHARE_OF_MEDIAN, SHARE_OF_LONGEST = 1e-2, 1e-9
 
 
 class Clock(NamedTuple):
@@ -16,26 +21,48 @@ class Clock(NamedTuple):
         Times of the first and the last window taken in.
     heard : float
         Last time that anything was heard of, a window that could not be taken in included.
-    step : float
-        Shortest time between two of them.
+    n_unheard : int
+        Windows reported missing since then, without a time.
+    steps : tuple of float
+        Last times between two of them, at most ``N_STEPS``.
     """
 
     first: float = NAN
     last: float = NAN
     heard: float = NAN
-    step: float = NAN
+    n_unheard: int = 0
+    steps: tuple = ()
+
+    def age(self, time):
+        """Return the time since the first window, which may be that of now."""
+        return 0.0 if np.isnan(self.first) else time - self.first
 
     def after(self, time):
         """Return the clock after something was heard of, at no time if that is None."""
-        return self if time is None else self._replace(heard=float(np.fmax(self.heard, time)))
+        if time is None:
+            return self._replace(n_unheard=self.n_unheard + 1)
+        return self if time <= self.heard else self._replace(heard=time, n_unheard=0)
 
     def taken(self, time, period):
         """Return the clock after a window was taken in, and how many are missing before it."""
         if time is None:
             return self, 0
-        step = time - (self.heard if self.heard < time else self.last)
-        period = self.step if period is None else period
-        n_missing = max(1, round(step / period) - 1) if step > 1.5 * period else 0
         first = time if np.isnan(self.first) else self.first
-        clock = Clock(first, time, self.heard, float(np.fmin(self.step, step)))
-        return clock.after(time), n_missing
+        clock = self.after(time)._replace(first=first, last=time, n_unheard=0)
+        step = time - (self.heard if self.heard < time else self.last)
+        if np.isnan(step):
+            return clock, 0
+        each = min(max(step / (1 + self.n_unheard), sys.float_info.min), sys.float_info.max)
+        clock = clock._replace(steps=(*self.steps, each)[-N_STEPS:])
+        period = _find_period(clock.steps) if period is None else float(period)
+        if step <= 1.5 * period:
+            return clock, 0
+        n_periods = round(min(step / period, 1 / SHARE_OF_LONGEST))
+        return clock, max(0, n_periods - 1 - self.n_unheard)
+
+
+def _find_period(steps):
+    """Return the shortest of the steps that is no rounding error beside the others."""
+    steps = sorted(steps)
+    shortest = max(SHARE_OF_MEDIAN * steps[len(steps) // 2], SHARE_OF_LONGEST * steps[-1])
+    return next(step for step in steps if step >= shortest)

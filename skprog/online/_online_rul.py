@@ -12,21 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 from .._checks import check_integer, check_number, check_option, check_plain
 from ..decision import MaintenanceRule, find_max_life
 from ._clock_base import Clock
-from ._stream_base import (
-    Moment,
-    append,
-    find_n_steps,
-    fingerprint,
-    leaves,
-    packed,
-    take_apart,
-    unpacked,
-)
+from ._state_base import PROBLEMS, RunState
+from ._stream_base import Moment, append, example_window, find_n_steps, take_apart
 
 logger = logging.getLogger("skprog.online")
-
-PROBLEMS = ("missing", "late", "repeated", "invalid")
-STATE_VERSION = 1
 
 
 class RULUpdate(NamedTuple):
@@ -47,7 +36,7 @@ class RULUpdate(NamedTuple):
     decision: bool
 
 
-class OnlineRUL:
+class OnlineRUL(RunState):
     """Remaining useful life and maintenance decision of one unit as its windows arrive.
 
     An update computes features and encoding of the new window only and keeps the encodings of the
@@ -70,8 +59,8 @@ class OnlineRUL:
     n_steps : int or None, default=None
         Windows per sequence; None takes what the estimators inside were fitted on.
     period : float or None, default=None
-        Time between windows in s, by which missing ones are noticed; None takes the shortest step
-        of the run so far.
+        Time between windows in s, by which missing ones are noticed; None takes the shortest of
+        the last 31 steps, without those below a hundredth of their median or 1e-9 of the longest.
     context : dict or None, default=None
         Numbers known beforehand, such as ``{"condition": 1}``, for estimators that read them.
 
@@ -97,13 +86,16 @@ class OnlineRUL:
     the last result comes back:
 
     - *missing*: ``update(None)``, or a step in time above 1.5 periods. In the latter case the
-      window at hand is taken in, as the batch would have it, and the gap reported.
+      window at hand is taken in, as the batch would have it, and what has not been reported of
+      the gap is.
     - *late*: its time lies before that of the last window taken in.
     - *repeated*: its time is that of the last window taken in; without times, its values are.
-    - *invalid*: it holds NaN or infinity, or values by which a feature overflows.
+    - *invalid*: it holds NaN or infinity, values for which an estimator inside raises a
+      ValueError, as where a feature overflows, or values that make the RUL NaN or infinite.
 
     Wrong arguments are errors: a window of another shape, a time that is no finite number or is
-    given for some windows only. They leave everything as it was, too.
+    given for some windows only. They leave everything as it was, too. Of a first window, a
+    ValueError from inside is one if noise of that shape causes one as well.
 
     **What an update costs.** Transformers of this package, up to the first of another kind, see
     the new window only, and :class:`~skprog.estimators.CnnLstmRUL` encodes no other. Any other
@@ -131,6 +123,7 @@ class OnlineRUL:
         self, pipeline, rule=None, *, ema=None, pad=True, n_steps=None, period=None, context=None
     ):
         check_is_fitted(pipeline)
+        self._parts = take_apart(pipeline)
         rule = MaintenanceRule() if rule is None else rule
         if not isinstance(rule, MaintenanceRule):
             raise TypeError(f"rule={rule!r} must be a MaintenanceRule or None.")
@@ -150,9 +143,9 @@ class OnlineRUL:
         self.pad = pad
         self.period = period
         self.context = _checked_context(context)
-        self._parts = take_apart(pipeline)
         self.n_steps = find_n_steps(self._parts, n_steps)
-        self._fingerprint = fingerprint(self._parts)
+        # The window from which on the RUL is known.
+        self._n_first = 1 if pad else self.n_steps
         self._limit = rule.threshold * max_life
         self.reset()
 
@@ -211,7 +204,8 @@ class OnlineRUL:
         ------
         ValueError
             If the window has another shape than those before or than the pipeline takes, is no
-            array of real numbers, or ``time`` is not finite or given for some windows only.
+            array of real numbers, or ``time`` is not finite or given for some windows only; of a
+            first window also if the pipeline lacks something else, such as ``context``.
         TypeError
             If ``time`` is no number.
         """
@@ -236,119 +230,15 @@ class OnlineRUL:
         if not np.isfinite(window).all():
             return self._skip("invalid", f"{at} holds NaN or infinity", time)
         try:
-            encoded = self._parts.encode(window[np.newaxis])
+            memories, rul, interval = self._read(window[np.newaxis], time)
         except ValueError as error:
-            if self._shape is None:
+            if not self._can_read(window.shape, time):
                 raise
             return self._skip("invalid", f"{at} has values of no use: {error}", time)
-        return self._take(window.shape, time, digest, encoded)
-
-    def state_dict(self):
-        """Return what is known of the run, to go on after a restart or elsewhere.
-
-        Returns
-        -------
-        dict of str to ndarray
-            Numbers and text. ``numpy.savez(path, **state)`` writes it and ``numpy.load(path)``
-            reads it, without pickle.
-        """
-        state = {
-            "version": STATE_VERSION,
-            "fingerprint": self._fingerprint,
-            "settings": self._settings(),
-            "n_windows": self.n_windows,
-            "counts": [self.counts[kind] for kind in PROBLEMS],
-            "problem": self.problem or "",
-            "rul": self.last.rul,
-            "interval": self.last.interval or (),
-            "decision": self.last.decision,
-            "shape": () if self._shape is None else self._shape,
-            "is_timed": -1 if self._is_timed is None else int(self._is_timed),
-            "clock": self._clock,
-            "digest": self._digest,
-            "smoother": self._smoother or (),
-            "context_names": [] if self.context is None else list(self.context),
-            "context": [] if self.context is None else list(self.context.values()),
-        }
-        if self.n_windows:
-            for i, memory in enumerate(self._memories):
-                state[f"memory_{i}"], state[f"memory_type_{i}"] = packed(memory)
-        return {name: np.array(value) for name, value in state.items()}
-
-    def load_state_dict(self, state):
-        """Go on from what was known of a run.
-
-        Parameters
-        ----------
-        state : mapping of str to ndarray
-            From :meth:`state_dict`, or what ``numpy.load`` makes of its file.
-
-        Returns
-        -------
-        OnlineRUL
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If the state is damaged, of a newer version, of another model or of other settings.
-            What was there stays.
-        """
-        before = dict(vars(self))
-        try:
-            self._load({name: np.asarray(state[name]) for name in state})
-        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError) as error:
-            vars(self).update(before)
-            raise ValueError(
-                f"state is damaged ({type(error).__name__}: {error}); pass what state_dict() "
-                "returned."
-            ) from None
-        except ValueError:
-            vars(self).update(before)
-            raise
-        return self
-
-    def _settings(self):
-        """Return what a state depends on beside the model: numbers, NaN for no period."""
-        period = np.nan if self.period is None else float(self.period)
-        return [float(self.n_steps), float(self.ema), float(self.pad), period, float(self._limit)]
-
-    def _load(self, state):
-        version = state["version"].item()
-        if version > STATE_VERSION:
-            raise ValueError(
-                f"state has version {version} but this skprog reads up to {STATE_VERSION}; "
-                "upgrade skprog or start a new run."
-            )
-        if state["fingerprint"].item() != self._fingerprint:
-            raise ValueError("state is of another model; load it with the one that wrote it.")
-        settings = state["settings"]
-        if not np.array_equal(settings, self._settings(), equal_nan=True):
-            raise ValueError(
-                f"state has (n_steps, ema, pad, period, limit in s) = {settings.tolist()} but "
-                f"here they are {self._settings()}; construct both alike."
-            )
-        self.reset()
-        self.n_windows = state["n_windows"].item()
-        self.counts = dict(zip(PROBLEMS, state["counts"].tolist(), strict=True))
-        self.problem = state["problem"].item() or None
-        interval = tuple(state["interval"].tolist()) or None
-        self.last = RULUpdate(state["rul"].item(), interval, bool(state["decision"].item()))
-        is_timed = state["is_timed"].item()
-        self._is_timed = None if is_timed < 0 else bool(is_timed)
-        self._clock = Clock(*state["clock"].tolist())
-        self._digest = state["digest"].item()
-        self._smoother = tuple(state["smoother"].tolist()) or None
-        names, values = state["context_names"].tolist(), state["context"].tolist()
-        self.context = dict(zip(names, values, strict=True)) or None
-        if not self.n_windows:
-            return
-        self._shape = tuple(state["shape"].tolist())
-        for i, part in enumerate(leaves(self._parts)):
-            memory, dtype = state[f"memory_{i}"], state[f"memory_type_{i}"].item()
-            if len(memory) != min(self.n_windows, self.n_steps):
-                raise KeyError(f"{len(memory)} windows kept of {self.n_windows}")
-            self._memories[i] = unpacked(part, memory, dtype)
+        if not np.isfinite(rul):
+            return self._skip("invalid", f"{at} makes the RUL {rul}", time)
+        self._shape, self._digest, self._is_timed = window.shape, digest, time is not None
+        return self._take(memories, rul, interval, time)
 
     def _checked_window(self, window, time):
         check_plain("window", window)
@@ -381,30 +271,39 @@ class OnlineRUL:
         self.problem = f"{kind}: {text}"
         logger.warning("%s", self.problem)
 
-    def _take(self, shape, time, digest, encoded):
+    def _read(self, windows, time):
+        """Return memories, RUL and interval with one more window, and change nothing."""
         memories = [
             append(memory, new, self.n_steps)
-            for memory, new in zip(self._memories, encoded, strict=True)
+            for memory, new in zip(self._memories, self._parts.encode(windows), strict=True)
         ]
-        n_windows = self.n_windows + 1
-        clock, n_missing = self._clock.taken(time, self.period)
-        last, smoother = self.last, self._smoother
-        if self.pad or n_windows >= self.n_steps:
-            n_padded = max(0, self.n_steps - n_windows)
-            steps = np.maximum(np.arange(self.n_steps) - n_padded, 0)
-            age = None if time is None else time - clock.first
-            moment = Moment(steps, time, age, self.context)
-            rul, interval = self._parts.decode(memories, moment)
-            smoothed, smoother = self._smoothed(rul)
-            last = RULUpdate(rul, interval, self.last.decision or bool(smoothed <= self._limit))
-        # Only now, as nothing has failed.
-        self._memories, self._smoother, self._clock = memories, smoother, clock
-        self._shape, self._digest, self._is_timed = shape, digest, time is not None
-        self.n_windows, self.last, self.problem = n_windows, last, None
+        n_padded = max(0, self.n_steps - self.n_windows - 1)
+        steps = np.maximum(np.arange(self.n_steps) - n_padded, 0)
+        age = None if time is None else self._clock.age(time)
+        return memories, *self._parts.decode(memories, Moment(steps, time, age, self.context))
+
+    def _can_read(self, shape, time):
+        """Tell whether a window of this shape could be read if only its values were others."""
+        if self._shape is not None:
+            return True
+        try:
+            self._read(example_window(shape), time)
+        except ValueError:
+            return False
+        return True
+
+    def _take(self, memories, rul, interval, time):
+        self._memories = memories
+        self._clock, n_missing = self._clock.taken(time, self.period)
+        self.n_windows += 1
+        self.problem = None
+        if self.n_windows >= self._n_first:
+            smoothed, self._smoother = self._smoothed(rul)
+            decision = self.last.decision or bool(smoothed <= self._limit)
+            self.last = RULUpdate(rul, interval, decision)
         if n_missing:
-            text = f"{n_missing} of the windows before {time} s"
-            self._report("missing", text, n_missing)
-        return last
+            self._report("missing", f"{n_missing} of the windows before {time} s", n_missing)
+        return self.last
 
     def _smoothed(self, rul):
         """Return the moving average in s and what it goes on from, as :func:`ema` has it."""

@@ -5,7 +5,6 @@ tensor of length 1 per memory, and ``decode(memories, moment)``, which returns R
 the memories of the last windows.
 """
 
-import hashlib
 from typing import NamedTuple
 
 import numpy as np
@@ -48,8 +47,7 @@ class _FeaturesPart:
         self.n_memories = part.n_memories
 
     def encode(self, windows):
-        if windows.dtype not in FLOATS:
-            windows = windows.astype(FLOATS[0])
+        windows = _as_floats(windows)
         # What was checked for the first window holds for all alike; that takes a fifth of the time.
         kind = windows.shape, windows.dtype
         is_checked = kind == self.checked
@@ -119,8 +117,7 @@ class _NetworkPart:
                 f"a window has shape {windows.shape[1:]} where the network was fitted on "
                 f"{shape_in}; prepare both alike."
             )
-        if windows.dtype not in FLOATS:
-            windows = windows.astype(FLOATS[0])
+        windows = _as_floats(windows)
         check_finite(windows)
         (channels,) = self.model._by_channel(windows)
         # Not padded, as a batch is: that costs twice the time and moves results by rounding only.
@@ -147,6 +144,12 @@ class _SequencePart:
     n_memories = 1
 
     def __init__(self, model):
+        if not hasattr(model, "predict"):
+            last = model.steps[-1][1] if isinstance(model, Pipeline) else model
+            raise ValueError(
+                f"{type(last).__name__} has no model that predicts; fit a search with refit=True, "
+                "or pass a regressor."
+            )
         self.model = model
         self.n_steps = model.shape_in_[0] if hasattr(model, "shape_in_") else None
 
@@ -169,6 +172,14 @@ class _SequencePart:
             context_names=names,
         )
         return float(np.ravel(self.model.predict(X))[0]), None
+
+
+def _as_floats(windows):
+    if windows.dtype in FLOATS:
+        return windows
+    # What overflows is infinite then, and refused for it.
+    with np.errstate(over="ignore"):
+        return windows.astype(FLOATS[0])
 
 
 def take_apart(estimator):
@@ -207,13 +218,6 @@ def leaves(part):
         yield from leaves(inner)
 
 
-def transformers(part):
-    """Yield the transformers that see a new window, in their order."""
-    yield from getattr(part, "transformers", ())
-    for inner in part.parts:
-        yield from transformers(inner)
-
-
 def find_n_steps(part, n_steps):
     """Return the length of the sequences, by the estimators inside or as given."""
     known = {leaf.n_steps for leaf in leaves(part)} - {None}
@@ -230,18 +234,9 @@ def find_n_steps(part, n_steps):
     return known.pop()
 
 
-def fingerprint(part):
-    """Return a digest of features and networks, by which a state of other ones is refused."""
-    digest = hashlib.blake2b(digest_size=16)
-    for transformer in transformers(part):
-        digest.update(repr((type(transformer).__name__, transformer.get_params())).encode())
-    for leaf in leaves(part):
-        digest.update(type(leaf.model).__name__.encode())
-        if isinstance(leaf, _NetworkPart):
-            for name, values in leaf.model.net_.module_.state_dict().items():
-                digest.update(name.encode())
-                digest.update(values.cpu().numpy().tobytes())
-    return digest.hexdigest()
+def example_window(shape):
+    """Return a window (1, *shape) of plain values: noise of the same numbers each time."""
+    return np.random.default_rng(0).standard_normal((1, *shape), dtype=np.float32)
 
 
 def append(memory, new, n_steps):

@@ -1,0 +1,191 @@
+"""A run that is written down and goes on after a restart or elsewhere."""
+
+from functools import cached_property
+
+import numpy as np
+
+from ._clock_base import N_STEPS, Clock
+from ._fingerprint_base import fingerprint
+from ._stream_base import example_window, leaves, packed, unpacked
+
+PROBLEMS = ("missing", "late", "repeated", "invalid")
+STATE_VERSION = 1
+# Kinds of values that may stand for integers and for numbers in a text such as JSON.
+INTEGERS, NUMBERS = "iu", "iuf"
+# Kinds and number of axes of what a state holds beside the memories.
+FIELDS = {
+    "n_windows": (INTEGERS, 0),
+    "counts": (INTEGERS, 1),
+    "problem": ("U", 0),
+    "rul": (NUMBERS, 0),
+    "interval": (NUMBERS, 1),
+    "decision": ("b", 0),
+    "shape": (INTEGERS, 1),
+    "is_timed": (INTEGERS, 0),
+    "clock": (NUMBERS, 1),
+    "steps": (NUMBERS, 1),
+    "digest": ("U", 0),
+    "smoother": (NUMBERS, 1),
+    "context_names": ("U", 1),
+    "context": (NUMBERS, 1),
+}
+
+
+class RunState:
+    """What is known of a run as arrays, and back; a subclass takes in the windows."""
+
+    def state_dict(self):
+        """Return what is known of the run, to go on after a restart or elsewhere.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Numbers and text. ``numpy.savez(path, **state)`` writes it and ``numpy.load(path)``
+            reads it, without pickle.
+        """
+        *times, steps = self._clock
+        state = {
+            "version": STATE_VERSION,
+            "fingerprint": self._fingerprint,
+            "settings": self._settings(),
+            "n_windows": self.n_windows,
+            "counts": [self.counts[kind] for kind in PROBLEMS],
+            "problem": self.problem or "",
+            "rul": self.last.rul,
+            "interval": self.last.interval or (),
+            "decision": self.last.decision,
+            "shape": () if self._shape is None else self._shape,
+            "is_timed": -1 if self._is_timed is None else int(self._is_timed),
+            "clock": times,
+            "steps": steps,
+            "digest": self._digest,
+            "smoother": self._smoother or (),
+            "context_names": [] if self.context is None else list(self.context),
+            "context": [] if self.context is None else list(self.context.values()),
+        }
+        if self.n_windows:
+            for i, memory in enumerate(self._memories):
+                state[f"memory_{i}"], state[f"memory_type_{i}"] = packed(memory)
+        return {name: np.array(value) for name, value in state.items()}
+
+    def load_state_dict(self, state):
+        """Go on from what was known of a run.
+
+        Parameters
+        ----------
+        state : mapping of str to ndarray
+            From :meth:`state_dict`, or what ``numpy.load`` makes of its file.
+
+        Returns
+        -------
+        OnlineRUL
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If the state is damaged, of a newer version, of another model or of other settings.
+            What was there stays.
+        """
+        before = dict(vars(self))
+        try:
+            state = {name: np.asarray(state[name]) for name in state}
+            refusal = self._refusal(state)
+            if refusal is None:
+                self._restore(state)
+        # What is damaged can be wrong in any way.
+        except Exception as error:
+            vars(self).update(before)
+            raise ValueError(
+                f"state is damaged ({type(error).__name__}: {error}); pass what state_dict() "
+                "returned."
+            ) from None
+        if refusal is not None:
+            raise ValueError(refusal)
+        return self
+
+    @cached_property
+    def _fingerprint(self):
+        # Found when a state is first asked for: of a large forest it takes a second.
+        return fingerprint(self.pipeline)
+
+    def _settings(self):
+        """Return what a state depends on beside the model: numbers, NaN for no period."""
+        period = np.nan if self.period is None else float(self.period)
+        return [float(self.n_steps), float(self.ema), float(self.pad), period, float(self._limit)]
+
+    def _refusal(self, state):
+        """Return why a state is not for this run, None if it is."""
+        version = state["version"].item()
+        if version > STATE_VERSION:
+            return (
+                f"state has version {version} but this skprog reads up to {STATE_VERSION}; "
+                "upgrade skprog or start a new run."
+            )
+        if state["fingerprint"].item() != self._fingerprint:
+            return "state is of another model; load it with the one that wrote it."
+        settings = state["settings"]
+        if not np.array_equal(settings, self._settings(), equal_nan=True):
+            return (
+                f"state has (n_steps, ema, pad, period, limit in s) = {settings.tolist()} but "
+                f"here they are {self._settings()}; construct both alike."
+            )
+        return None
+
+    def _restore(self, state):
+        _check_fields(state, self._n_first)
+        self.reset()
+        self.n_windows = state["n_windows"].item()
+        self.counts = dict(zip(PROBLEMS, state["counts"].tolist(), strict=True))
+        self.problem = state["problem"].item() or None
+        self.last = self.last._replace(
+            rul=float(state["rul"]),
+            interval=tuple(state["interval"].tolist()) or None,
+            decision=state["decision"].item(),
+        )
+        *times, n_unheard = state["clock"].tolist()
+        self._clock = Clock(*times, int(n_unheard), tuple(state["steps"].tolist()))
+        self._digest = state["digest"].item()
+        self._smoother = tuple(state["smoother"].tolist()) or None
+        names, values = state["context_names"].tolist(), state["context"].tolist()
+        self.context = dict(zip(names, values, strict=True)) or None
+        if not self.n_windows:
+            return
+        self._is_timed = bool(state["is_timed"])
+        self._shape = tuple(state["shape"].astype(int).tolist())
+        news = self._parts.encode(example_window(self._shape))
+        for i, (part, new) in enumerate(zip(leaves(self._parts), news, strict=True)):
+            memory, dtype = state[f"memory_{i}"], state[f"memory_type_{i}"].item()
+            if len(memory) != min(self.n_windows, self.n_steps):
+                raise ValueError(f"{len(memory)} windows kept of {self.n_windows}")
+            if memory.shape[1:] != tuple(new.shape[1:]) or not np.isfinite(memory).all():
+                raise ValueError(f"memory_{i} of shape {memory.shape} does not fit or is NaN")
+            self._memories[i] = unpacked(part, memory, dtype)
+
+
+def _check_fields(state, n_first):
+    """Refuse values that no run has whose RUL is known from its window ``n_first`` on."""
+    for name, (kinds, n_axes) in FIELDS.items():
+        values = state[name]
+        if values.ndim != n_axes or (values.size and values.dtype.kind not in kinds):
+            raise TypeError(f"{name} is {values!r}")
+    n_windows, is_timed = state["n_windows"].item(), state["is_timed"].item()
+    is_known = n_windows >= n_first
+    clock, steps = state["clock"], state["steps"]
+    holds = {
+        "n_windows": n_windows >= 0,
+        "counts": len(state["counts"]) == len(PROBLEMS) and (state["counts"] >= 0).all(),
+        "rul": np.isfinite(state["rul"]) == is_known,
+        "interval": len(state["interval"]) in (0, 2 * is_known),
+        "is_timed": is_timed in ((0, 1) if n_windows else (-1,)),
+        "clock": len(clock) == 4
+        and (np.isfinite(clock[:2]) == (is_timed == 1)).all()
+        and 0 <= clock[3] < np.inf,
+        "steps": len(steps) <= N_STEPS and ((steps > 0) & (steps < np.inf)).all(),
+        "smoother": len(state["smoother"]) == 2 * is_known and np.isfinite(state["smoother"]).all(),
+        "context": len(state["context"]) == len(state["context_names"])
+        and np.isfinite(state["context"]).all(),
+    }
+    for name, is_held in holds.items():
+        if not is_held:
+            raise ValueError(f"{name} is {state[name].tolist()}")
