@@ -142,8 +142,8 @@ def simulated_rows(n_repetitions, n_windows, n_trees):
     return rows
 
 
-def real_rows(folder, n_trees, step):
-    """Return the table of the real bearings, each left out in turn."""
+def load_real(folder, step):
+    """Return sequences of band energies of the real bearings, and their RUL."""
     data = load_femto(folder, verbose=1)
     energies = np.concatenate([band_energies(block) for block in blocks(data.windows)])
     X = RunSequences.from_runs(
@@ -152,14 +152,18 @@ def real_rows(folder, n_trees, step):
     y = data.rul[X.ends]
     # Every so many windows and each run's last.
     kept = (X.ends % step == 0) | (y == 0)
-    X, y = X[kept], y[kept]
+    return X[kept], y[kept]
+
+
+def real_rows(X, y, n_trees):
+    """Return the table of the real bearings, each left out in turn."""
     inner = {**models(n_trees), "mean life of the condition less age": DummyRUL(by="condition")}
     rows = []
     for name, estimator in inner.items():
         for coverage in levels(name):
             model = ConformalRUL(estimator, coverage=coverage)
             found = []
-            for bearing in data.bearings:
+            for bearing in dict.fromkeys(X.runs):
                 found += measure(model, X, y, X.runs == bearing)
             found = pd.DataFrame(found)
             n_covered, n_runs = int(found["covered"].sum()), len(found)
@@ -183,24 +187,32 @@ def real_rows(folder, n_trees, step):
     return rows
 
 
+def write(name, rows, output):
+    """Write a table and print it."""
+    table = pd.DataFrame(rows)
+    table.to_csv(output / f"{name}.csv", index=False)
+    print(f"\n{name}\n{table.to_string(index=False)}", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
     parser.add_argument("folder", nargs="?", help="folder of the FEMTO bearings")
-    parser.add_argument("--repetitions", type=int, default=40)
+    parser.add_argument("--repetitions", type=int, default=40, help="at least 2")
     parser.add_argument("--trees", type=int, default=10)
     parser.add_argument("--step", type=int, default=8, help="every so many windows of a bearing")
     parser.add_argument("--quick", action="store_true", help="2 repetitions of short runs")
     parser.add_argument("--output", type=Path, default=Path("demo-output/conformal"))
     arguments = parser.parse_args()
+    if arguments.repetitions < 2:
+        parser.error("--repetitions must be at least 2, as their spread gives the interval")
     n_repetitions, n_windows = (2, 8) if arguments.quick else (arguments.repetitions, 20)
     arguments.output.mkdir(parents=True, exist_ok=True)
-    tables = {"conformal_simulated": simulated_rows(n_repetitions, n_windows, arguments.trees)}
-    if arguments.folder:
-        tables["conformal_bearings"] = real_rows(arguments.folder, arguments.trees, arguments.step)
-    for name, rows in tables.items():
-        table = pd.DataFrame(rows)
-        table.to_csv(arguments.output / f"{name}.csv", index=False)
-        print(f"\n{name}\n{table.to_string(index=False)}")
+    # Before the simulated part, which takes long: the folder may be wrong.
+    real = load_real(arguments.folder, arguments.step) if arguments.folder else None
+    rows = simulated_rows(n_repetitions, n_windows, arguments.trees)
+    write("conformal_simulated", rows, arguments.output)
+    if real is not None:
+        write("conformal_bearings", real_rows(*real, arguments.trees), arguments.output)
 
 
 if __name__ == "__main__":

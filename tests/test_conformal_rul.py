@@ -3,6 +3,7 @@ import pickle
 import joblib
 import numpy as np
 import pytest
+import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, RegressorMixin, clone
@@ -37,6 +38,30 @@ class Half(RegressorMixin, BaseEstimator):
 
     def predict(self, X):
         return np.asarray(X).reshape(len(X), -1)[:, 0] + self.mean_
+
+
+class Odd(RegressorMixin, BaseEstimator):
+    """Predict the life seen, in a way that may be wrong."""
+
+    def __init__(self, way):
+        self.way = way
+
+    def fit(self, X, y):
+        self.life_ = float(np.max(y))
+        return self
+
+    def predict(self, X):
+        rul = np.full(len(X), self.life_)
+        ways = {
+            "column": rul[:, None],
+            "two columns": np.stack([rul, rul], axis=1),
+            "one": self.life_,
+            "fewer": rul[1:],
+            "nan": np.r_[rul[:-1], np.nan],
+            "inf": np.r_[rul[:-1], np.inf],
+            "text": rul.astype(str),
+        }
+        return ways.get(self.way, rul)
 
 
 def runs_of(errors, runs=None):
@@ -131,23 +156,38 @@ def test_n_over_n_plus_1_itself_is_available(n_runs):
 
 
 def test_guarantees_known_by_hand():
-    assert _guarantee(9, [9], 12) == pytest.approx(0.9)
+    assert _guarantee(9, [9], True) == pytest.approx(0.9)
     # Leaving one run out: n/(n + 1) at the highest rank, else 1 - (2(n - r) + 1)/(n + 1).
-    assert _guarantee(12, [1] * 12, 12) == pytest.approx(12 / 13)
-    assert _guarantee(18, [1] * 19, 19) == pytest.approx(1 - 3 / 20)
-    assert _guarantee(12, [3] * 4, 12) == pytest.approx(0.8)
+    assert _guarantee(12, [1] * 12, True) == pytest.approx(12 / 13)
+    assert _guarantee(18, [1] * 19, True) == pytest.approx(1 - 3 / 20)
+    assert _guarantee(12, [3] * 4, True) == pytest.approx(0.8)
     # Unequal folds, or folds trained on a part of the runs: the larger of the other two.
-    assert _guarantee(12, [3, 3, 2, 2, 2], 12) == pytest.approx(1 - 1 / 4)
-    assert _guarantee(12, [3] * 4, 15) == pytest.approx(1 - 1 / 4)
-    assert _guarantee(81, [21, 20, 20, 20, 20], 101) == pytest.approx(1 - 50 / 106)
+    assert _guarantee(12, [3, 3, 2, 2, 2], True) == pytest.approx(1 - 1 / 4)
+    assert _guarantee(12, [3] * 4, False) == pytest.approx(1 - 1 / 4)
+    assert _guarantee(81, [21, 20, 20, 20, 20], False) == pytest.approx(1 - 50 / 106)
 
 
 @given(st.integers(2, 60), st.integers(1, 60))
 def test_the_guarantee_of_leaving_one_out_is_at_least_twice_the_coverage_less_one(n, rank):
     rank = min(rank, n)
-    guarantee = _guarantee(rank, [1] * n, n)
+    guarantee = _guarantee(rank, [1] * n, True)
     assert guarantee >= 2 * rank / (n + 1) - 1 - 1e-12
     assert guarantee <= rank / (n + 1) + 1e-12
+
+
+@pytest.mark.parametrize("kind", ["rows", "masks", "fewer", "twice"])
+def test_theorem_4_counts_only_where_each_fold_trains_on_all_others(kind):
+    X, y = lives([3, 4, 5, 6])
+    cv = []
+    for run in range(4):
+        held_out = X.runs == run
+        train, valid = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+        # Of the last two, one row of the next run is left out of the training or repeated in it.
+        others = {"masks": ~held_out, "fewer": train[1:], "twice": np.r_[train, train[:1]]}
+        cv.append((others.get(kind, train), held_out if kind == "masks" else valid))
+    model = ConformalRUL(DummyRUL(), cv=cv, coverage=0.8).fit(X, y)
+    # 1 - 1/5, and of four p-values 1 - 2 * 4/8.
+    assert model.guarantee_ == pytest.approx(0.8 if kind in ("rows", "masks") else 0.5)
 
 
 def n_covered(model, X, y):
@@ -170,7 +210,7 @@ def test_leaving_one_run_out_covers_as_guaranteed_whatever_the_lives(lengths, co
     X, y = lives(lengths)
     n = len(lengths) - 1
     coverage = min(coverage, n / (n + 1))
-    guarantee = _guarantee(_rank(n, coverage), [1] * n, n)
+    guarantee = _guarantee(_rank(n, coverage), [1] * n, True)
     assert (
         n_covered(ConformalRUL(DummyRUL(), coverage=coverage), X, y) >= guarantee * (n + 1) - 1e-9
     )
@@ -280,6 +320,45 @@ def test_rows_without_groups_are_runs_of_their_own():
     assert len(model.scores_) == 6
 
 
+@pytest.mark.parametrize("dtype", ["string", "category", object])
+def test_groups_may_be_text_of_pandas(dtype):
+    pandas = pytest.importorskip("pandas")
+    X, y = lives([3, 4, 5, 6])
+    names = pandas.Series(np.array([*"dbca"])[X.runs], dtype=dtype)
+    ages = X.age[:, None]
+    model = ConformalRUL(Ridge(), coverage=0.5).fit(ages, y, groups=names)
+    other = ConformalRUL(Ridge(), coverage=0.5).fit(ages, y, groups=names.tolist())
+    assert model.runs_.tolist() == [*"abcd"]
+    np.testing.assert_array_equal(model.predict_interval(ages), other.predict_interval(ages))
+    # Runs that came from such a column are object arrays.
+    X = RunSequences.from_runs(ages, names, n_steps=1)
+    model = ConformalRUL(Half(), coverage=0.5)
+    assert model.fit(X, y, groups=X.runs).scores_.tolist() == model.fit(X, y).scores_.tolist()
+
+
+def test_groups_reach_the_model_inside_a_search_where_they_are_routed():
+    X, y = lives([3, 4, 5, 6, 7, 8])
+    ages, runs = X.age[:, None], X.runs
+    grid = {"estimator__alpha": [0.1, 1.0]}
+    model = ConformalRUL(Ridge(), cv=2, coverage=0.5, random_state=0)
+    search = GridSearchCV(model, grid, cv=GroupKFold(2)).fit(ages, y, groups=runs)
+    # As Notes of the class say, each row has become a run.
+    assert len(search.best_estimator_.runs_) == len(y)
+    with sklearn.config_context(enable_metadata_routing=True):
+        model.set_fit_request(groups=True)
+        search = GridSearchCV(model, grid, cv=GroupKFold(2)).fit(ages, y, groups=runs)
+    assert search.best_estimator_.runs_.tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_predictions_in_a_column_are_taken_as_they_are():
+    X, y = lives([3, 4, 5, 6])
+    column = ConformalRUL(Odd("column"), coverage=0.5).fit(X, y)
+    plain = ConformalRUL(Odd("plain"), coverage=0.5).fit(X, y)
+    assert column.scores_.tolist() == plain.scores_.tolist()
+    assert column.predict(X).shape == (len(y),)
+    np.testing.assert_array_equal(column.predict_interval(X), plain.predict_interval(X))
+
+
 def test_inner_pipeline_grid_search_clone_and_pickle():
     X, y = lives([12, 14, 16, 18], n_steps=3)
     network = CnnLstmRUL(lstm_units=4, dense_units=(4,), max_epochs=1, random_state=0)
@@ -350,6 +429,10 @@ def test_bad_parameters_are_refused(params, error, match):
         ([0, 1], "groups has shape .* give the run of each row"),
         (np.arange(18), "groups part run 0 of X"),
         (np.array([None] * 18), "groups has missing or mixed ids"),
+        (np.array(["a"] * 17 + [None], dtype=object), "groups has missing or mixed ids"),
+        (np.array(["a"] * 17 + [1], dtype=object), "groups has missing or mixed ids"),
+        (["a"] * 17 + [1], "groups has missing or mixed ids"),
+        (np.ma.masked_equal(np.arange(18) // 4, 1), "groups has masked ids; fill them or drop"),
         (np.full(18, np.nan), "groups has missing or mixed ids"),
         (np.zeros(18), "X has 1 run in n_samples=18; at least 2"),
     ],
@@ -373,6 +456,38 @@ def test_bad_rul_is_refused(y, match):
     X, _ = lives([3, 4, 5, 6])
     with pytest.raises(ValueError, match=match):
         ConformalRUL(DummyRUL(), coverage=0.5).fit(X, y)
+
+
+BAD_PREDICTIONS = [
+    ("two columns", r"Odd predicts shape \(\d, 2\) for \d rows; use an estimator that"),
+    ("one", r"Odd predicts shape \(\) for \d rows"),
+    ("fewer", r"Odd predicts shape \(\d,\) for \d rows"),
+    ("nan", r"Odd predicts NaN or infinity \(first in row \d\)"),
+    ("inf", "Odd predicts NaN or infinity"),
+    ("text", "what Odd predicts must be real numbers"),
+]
+
+
+@pytest.mark.parametrize(("way", "match"), BAD_PREDICTIONS)
+def test_predictions_that_are_no_rul_are_refused_in_fit(way, match):
+    X, y = lives([3, 4, 5, 6])
+    with pytest.raises(ValueError, match=match):
+        ConformalRUL(Odd(way), coverage=0.5).fit(X, y)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_interval"])
+@pytest.mark.parametrize(("way", "match"), BAD_PREDICTIONS)
+def test_predictions_that_are_no_rul_are_refused_later_too(way, match, method):
+    X, y = lives([3, 4, 5, 6])
+    model = ConformalRUL(Odd("plain"), coverage=0.5).fit(X, y)
+    model.estimators_[-1].way = way
+    with pytest.raises(ValueError, match=match):
+        getattr(model, method)(X[:5])
+
+
+def test_no_rows_are_refused():
+    with pytest.raises(ValueError, match="X has 0 rows; give whole runs, at least 2"):
+        ConformalRUL(Ridge(), coverage=0.5).fit(np.zeros((0, 2)), np.zeros(0))
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_interval"])

@@ -840,3 +840,58 @@ def test_deeply_nested_text_is_refused(file):
 
     rewrite(file, change)
     assert_refused(file, "holds no estimator|does not hold together|nothing refers")
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "message"),
+    [
+        ("params", "coverage", 5, "coverage=5 must be finite and above 0 and below 1"),
+        ("params", "cv", -3, "cv=-3 must be at least 2"),
+        ("params", "cv", "four", "Expected `cv` as an integer"),
+        ("params", "estimator", None, "must be an estimator with fit and predict"),
+        ("learnt", "guarantee_", 2.0, "guarantee_=2.0 is nothing that a ConformalRUL learns"),
+        ("learnt", "guarantee_", {"float": "nan"}, "guarantee_=nan is nothing"),
+        ("learnt", "rank_", 0, "rank_=0 is nothing"),
+        ("learnt", "rank_", 100, "rank_=100 exceeds the 3 scores"),
+        ("learnt", "scores_", np.array([-1.0, 0, 1]), "scores_=.* is nothing"),
+        ("learnt", "scores_", np.array([0, np.nan, 1]), "scores_=.* is nothing"),
+        ("learnt", "scores_", np.array([0, np.inf, 1]), "scores_=.* is nothing"),
+        ("learnt", "scores_", np.zeros(2), "runs_ has 3 values for 2 scores"),
+        ("learnt", "scores_", np.zeros(0), "scores_=.* is nothing"),
+        ("learnt", "folds_", np.array([7, 7, 7]), "folds_ leads beyond the 3 estimators"),
+        ("learnt", "folds_", np.array([0, -1, 2]), "folds_=.* is nothing"),
+        ("learnt", "folds_", np.array([0.0, 1, 2]), "folds_=.* is nothing"),
+        ("learnt", "folds_", np.array([0, 1]), "folds_ has 2 values for 3 scores"),
+        ("learnt", "runs_", np.array([["a", "b", "c"]]), "runs_=.* is nothing"),
+        ("learnt", "estimators_", [], "folds_ leads beyond the 0 estimators"),
+        ("learnt", "estimators_", [1, 2, 3], "estimators_=.* is nothing"),
+        ("learnt", "estimators_", [DummyRUL()] * 3, "not fitted"),
+    ],
+)
+def test_conformal_rul_that_no_fit_leaves_is_refused(path, section, key, value, message):
+    def change(body, tensors):
+        record = body["estimator"]["estimator"]
+        encoder = EstimatorEncoder()
+        # What is given as JSON stands as it is.
+        coded = value if isinstance(value, dict) else encoder.encode(value, "value")
+        text = json.dumps(coded).replace('"array0"', '"forged"')
+        record[section][key] = json.loads(text)
+        for tensor in encoder.tensors.values():
+            tensors["forged"] = tensor
+        used = json.dumps(body["estimator"])
+        for name in [name for name in tensors if f'"{name}"' not in used]:
+            del tensors[name]
+
+    runs = np.repeat(["a", "b", "c"], 8)
+    save(ConformalRUL(DummyRUL(), coverage=0.5).fit(FEATURES, RUL, groups=runs), path)
+    rewrite(path, change)
+    assert_refused(path, message)
+
+
+@pytest.mark.parametrize(
+    "key", ["estimators_", "runs_", "scores_", "folds_", "rank_", "guarantee_"]
+)
+def test_conformal_rul_without_all_it_learns_is_refused(path, key):
+    save(ConformalRUL(DummyRUL(), coverage=0.5).fit(FEATURES, RUL), path)
+    rewrite(path, lambda body, _: body["estimator"]["estimator"]["learnt"].pop(key))
+    assert_refused(path, f"{key} of ConformalRUL is missing")

@@ -2,10 +2,12 @@
 
 import numpy as np
 from sklearn.ensemble._forest import BaseForest
+from sklearn.model_selection import check_cv
 from sklearn.tree import BaseDecisionTree
 from sklearn.utils import Bunch
+from sklearn.utils.validation import check_is_fitted
 
-from ..estimators import CnnLstmRUL, DistributionalRUL, DummyRUL
+from ..estimators import CnnLstmRUL, ConformalRUL, DistributionalRUL, DummyRUL
 from ..estimators._base import NetEstimator
 from ..estimators._classifier_base import NetClassifier
 from ..estimators._tile_base import TileClassifier
@@ -64,6 +66,23 @@ def _are_lives(value):
     return type(value) is dict and all(map(_is_seconds, value.values()))
 
 
+def _are_predictors(value):
+    return type(value) is list and all(hasattr(each, "predict") for each in value)
+
+
+def _are_runs(value):
+    return isinstance(value, np.ndarray) and value.ndim == 1 and len(value) > 0
+
+
+def _are_scores(value):
+    is_floats = _are_runs(value) and value.dtype == np.float64
+    return is_floats and ((value >= 0) & (value < np.inf)).all()
+
+
+def _are_places(value):
+    return _are_runs(value) and value.dtype.kind == "i" and (value >= 0).all()
+
+
 # By class, those of its parents hold too; the attributes have to be there.
 NEEDED = {
     NetEstimator: {
@@ -80,6 +99,14 @@ NEEDED = {
         "max_life_": _is_seconds,
         "_index": lambda value: type(value) is RULIndex,
         "_target": lambda value: value in ("rul_index", "linear"),
+    },
+    ConformalRUL: {
+        "estimators_": _are_predictors,
+        "runs_": _are_runs,
+        "scores_": _are_scores,
+        "folds_": _are_places,
+        "rank_": _is_size,
+        "guarantee_": lambda value: type(value) is float and 0 <= value < 1,
     },
     DistributionalRUL: {
         "n_features_in_": _is_size,
@@ -141,6 +168,8 @@ def check_learnt(estimator, learnt):
             raise ValueError(f"{key} of {name} is missing")
         if key in learnt and not check(learnt[key]):
             raise ValueError(f"{key}={learnt[key]!r} is nothing that a {name} learns")
+    if isinstance(estimator, ConformalRUL):
+        _check_calibration(learnt)
     if type(estimator) in SIZES:
         _check_following(type(estimator)(**params), learnt)
 
@@ -156,6 +185,20 @@ def _check_trees(estimator, learnt):
         for tree in learnt["estimators_"]:
             if not isinstance(tree, BaseDecisionTree) or tree.n_features_in_ != n_features:
                 raise ValueError(f"estimators_ holds {tree!r}, no tree of {n_features} features")
+
+
+def _check_calibration(learnt):
+    """Refuse scores, runs and folds that do not belong together."""
+    n_runs, estimators = len(learnt["scores_"]), learnt["estimators_"]
+    for key in ("runs_", "folds_"):
+        if len(learnt[key]) != n_runs:
+            raise ValueError(f"{key} has {len(learnt[key])} values for {n_runs} scores")
+    if learnt["folds_"].max() >= len(estimators):
+        raise ValueError(f"folds_ leads beyond the {len(estimators)} estimators")
+    if learnt["rank_"] > n_runs:
+        raise ValueError(f"rank_={learnt['rank_']} exceeds the {n_runs} scores")
+    for each in estimators:
+        check_is_fitted(each)
 
 
 def _check_following(fresh, learnt):
@@ -177,6 +220,9 @@ def check_params(estimator):
         # The device is that of the machine that fits, which need not be this one.
         amp = None if params["amp"] == "fp16" else params["amp"]
         type(estimator)(**{**params, "device": "cpu", "amp": amp})._check_params()
+    elif isinstance(estimator, ConformalRUL):
+        estimator._check_params()
+        check_cv(estimator.cv)
     elif hasattr(estimator, "_parameter_constraints"):
         estimator._validate_params()
     elif type(estimator) is PatchSelector:

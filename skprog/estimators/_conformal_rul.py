@@ -10,7 +10,7 @@ from sklearn.utils import _safe_indexing, check_random_state, get_tags, indexabl
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from .._checks import check_integer, check_number, check_rul, is_sequences
+from .._checks import as_numbers, check_integer, check_number, check_rul, is_sequences
 
 # Values of all calibration runs that are sorted at a time.
 BLOCK_VALUES = 1 << 21
@@ -76,10 +76,19 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     - 1 - (n + 1 - r)/(m + 1), m the size of the largest fold; of a single split that is r/(n + 1),
       at least ``coverage``;
-    - 1 - (2 (n - r) + m)/(n + m) for equal folds of m runs, each trained on all others: Theorem 4
-      of [1]_ with ranks counted exactly. Leaving out one run at a time, it is n/(n + 1) for r = n
-      and at least 2 ``coverage`` - 1 always;
-    - 1 - 2 (n + k - r)/(n + k) for k folds, by which twice a mean of p-values is one [3]_.
+    - 1 - 2 (n + k - r)/(n + k) for k folds, by which twice a mean of p-values is one [3]_;
+    - 1 - (2 (n - r) + m)/(n + m) for equal folds of m runs: Theorem 4 of [1]_ with ranks counted
+      exactly. Leaving out one run at a time, it is n/(n + 1) for r = n and at least
+      2 ``coverage`` - 1 always.
+
+    The first two compare the new run with those of one fold by an estimator that has seen neither,
+    and hold whatever other runs it was trained on. The last compares across folds, and counts only
+    where each estimator was trained once on every row that its fold leaves.
+
+    **What learns belongs inside.** A scaler, PCA or selection of features in front, as in
+    ``make_pipeline(SelectKBest(), ConformalRUL(...))``, has learnt from the runs that calibrate:
+    their errors come out too small and the guarantee is void. Put it into ``estimator``, and in
+    front only what computes each row by itself, as skprog's features do.
 
     In practice CV+ covers about ``coverage``. With few runs a width says how few they are: the
     error of one unlucky life sets it.
@@ -91,8 +100,12 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     The score is the same at all ages, since scores that shrink towards failure need a model of
     the error, which a dozen runs do not give.
 
-    Rows of a plain array without ``groups`` are runs of their own, and the statement is about a
-    row.
+    **Runs of plain arrays.** Rows of a plain array without ``groups`` are runs of their own, and
+    the statement is about a row. ``GridSearchCV.fit(X, y, groups=runs)`` and its like hand
+    ``groups`` to their splitter only, so that it comes to this without notice: give them
+    RunSequences, which know their runs, or route the groups, by
+    ``sklearn.set_config(enable_metadata_routing=True)`` and
+    ``ConformalRUL(...).set_fit_request(groups=True)``.
 
     References
     ----------
@@ -138,7 +151,8 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         y : array-like of shape (n_sequences,)
             RUL in s, 0 or more.
         groups : array-like of shape (n_sequences,), default=None
-            Run of each row; None takes ``X.runs`` where there are any. Of RunSequences, a group
+            Run of each row; None takes ``X.runs`` where there are any. Searches do not pass it on
+            unless it is routed, see Notes of the class. Of RunSequences, a group
             may join several runs, such as those of one machine.
 
         Returns
@@ -150,19 +164,17 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         ------
         ValueError
             If ``coverage`` exceeds n/(n + 1), there are fewer than 2 runs, ``cv`` parts a run or
-            lets it calibrate twice, ``groups`` part a run of ``X``, RUL is negative, lengths
-            differ, or the estimator refuses the data. What was fitted before stays.
+            lets it calibrate twice, ``groups`` are masked, missing or mixed, or part a run of
+            ``X``, RUL is negative, lengths differ, the estimator refuses the data, or it predicts
+            anything but one finite number per row. What was fitted before stays.
         TypeError
             If ``cv``, ``coverage`` or the estimator is of another type.
         """
-        check_number("coverage", self.coverage, above=0, below=1)
-        for method in ("fit", "predict"):
-            if isinstance(self.estimator, type) or not hasattr(self.estimator, method):
-                raise TypeError(
-                    f"estimator={self.estimator!r} must be an estimator with fit and predict."
-                )
+        self._check_params()
         (X,) = indexable(X)
         n_rows = _num_samples(X)
+        if n_rows == 0:
+            raise ValueError("X has 0 rows; give whole runs, at least 2 of them.")
         y = check_rul(y, n_rows)
         runs = _runs(X, groups, n_rows)
         splits = self._splits(X, y, runs)
@@ -180,7 +192,7 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             [scores[fold][run] for fold, run in zip(folds, ids.tolist(), strict=True)]
         )
         self.rank_ = rank
-        self.guarantee_ = _guarantee(rank, sizes, len(np.unique(runs)))
+        self.guarantee_ = _guarantee(rank, sizes, _are_complements(splits, n_rows))
         for name in ("n_features_in_", "feature_names_in_"):
             vars(self).pop(name, None)
             if hasattr(self.estimators_[0], name):
@@ -199,6 +211,11 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         -------
         ndarray of shape (n_sequences,)
             RUL in s, the mean of the estimators.
+
+        Raises
+        ------
+        ValueError
+            If an estimator refuses ``X`` or predicts anything but one finite number per row.
         """
         return self._predictions(X).mean(axis=0)
 
@@ -214,13 +231,28 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         -------
         ndarray of shape (n_sequences, 2)
             Lower and upper bound in s.
+
+        Raises
+        ------
+        ValueError
+            If an estimator refuses ``X`` or predicts anything but one finite number per row.
         """
         return self._intervals(self._predictions(X))
+
+    def _check_params(self):
+        check_number("coverage", self.coverage, above=0, below=1)
+        for method in ("fit", "predict"):
+            if isinstance(self.estimator, type) or not hasattr(self.estimator, method):
+                raise TypeError(
+                    f"estimator={self.estimator!r} must be an estimator with fit and predict."
+                )
+        if isinstance(self.cv, Integral):
+            check_integer("cv", self.cv, minimum=2)
 
     def _predictions(self, X):
         """Return the RUL by each estimator, (n_estimators, n_rows)."""
         check_is_fitted(self)
-        return np.stack([estimator.predict(X) for estimator in self.estimators_]).astype(float)
+        return np.stack([_predict(estimator, X) for estimator in self.estimators_])
 
     def _intervals(self, predictions):
         """Return the intervals (n_rows, 2) of predictions (n_estimators, n_rows)."""
@@ -249,7 +281,7 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if self.cv is not None and not isinstance(self.cv, Integral):
             # Lists of splits, too, and anything else is its ValueError.
             return list(check_cv(self.cv).split(X, y, runs))
-        n_folds = len(ids) if self.cv is None else check_integer("cv", self.cv, minimum=2)
+        n_folds = len(ids) if self.cv is None else self.cv
         if n_folds > len(ids):
             raise ValueError(f"cv={n_folds} exceeds the {len(ids)} runs of X; use fewer folds.")
         deal = KFold(
@@ -275,12 +307,22 @@ def _runs(X, groups, n_rows):
     own = X.runs if is_sequences(X) else None
     if groups is None:
         return np.arange(n_rows) if own is None else own
+    if np.ma.is_masked(groups):
+        raise ValueError("groups has masked ids; fill them or drop their rows first.")
+    # Text beside numbers turns them into text.
+    is_mixed = isinstance(groups, list | tuple) and len({isinstance(g, str) for g in groups}) > 1
     groups = np.asarray(groups)
     if groups.shape != (n_rows,):
         raise ValueError(
             f"groups has shape {groups.shape} but X has {n_rows} rows; give the run of each row."
         )
-    if groups.dtype == object or (groups != groups).any():
+    try:
+        # NaN and NaT differ from themselves; what is mixed has no order.
+        is_missing = is_mixed or (groups != groups).any() or None in groups.tolist()
+        np.sort(groups)
+    except TypeError:
+        is_missing = True
+    if is_missing:
         raise ValueError("groups has missing or mixed ids; give ids of one type, one per row.")
     if own is not None:
         for run in np.unique(own):
@@ -331,11 +373,20 @@ def _rank(n_runs, coverage):
     return rank
 
 
-def _guarantee(rank, sizes, n_runs):
+def _are_complements(splits, n_rows):
+    """Tell whether each split trains once on every row that it does not hold out."""
+    rows = np.arange(n_rows)
+    return all(
+        np.array_equal(np.sort(np.concatenate([rows[train], rows[valid]])), rows)
+        for train, valid in splits
+    )
+
+
+def _guarantee(rank, sizes, are_complements):
     """Return a lower bound of the coverage of a new run, see Notes of the class."""
     n, k, m = sum(sizes), len(sizes), max(sizes)
     bounds = [1 - (n + 1 - rank) / (m + 1), 1 - 2 * (n + k - rank) / (n + k)]
-    if k > 1 and n == n_runs and min(sizes) == m:
+    if are_complements and min(sizes) == m:
         bounds.append(1 - (2 * (n - rank) + m) / (n + m))
     return max(0.0, *bounds)
 
@@ -343,7 +394,26 @@ def _guarantee(rank, sizes, n_runs):
 def _fit_and_score(estimator, X, y, runs, train, valid):
     """Return the estimator fitted to the training rows, and the score of each run held out."""
     estimator = clone(estimator).fit(_safe_indexing(X, train), y[train])
-    errors = np.abs(y[valid] - estimator.predict(_safe_indexing(X, valid)))
+    errors = np.abs(y[valid] - _predict(estimator, _safe_indexing(X, valid)))
     held_out = runs[valid]
     scores = {run: float(errors[held_out == run].max()) for run in np.unique(held_out).tolist()}
     return estimator, scores
+
+
+def _predict(estimator, X):
+    """Return the RUL by an estimator, (n_rows,), refusing anything else."""
+    name = type(estimator).__name__
+    rul = as_numbers(f"what {name} predicts", estimator.predict(X))
+    n_rows = _num_samples(X)
+    if rul.shape not in ((n_rows,), (n_rows, 1)):
+        raise ValueError(
+            f"{name} predicts shape {rul.shape} for {n_rows} rows; use an estimator that predicts "
+            "one RUL per row."
+        )
+    is_finite = np.isfinite(rul.ravel())
+    if not is_finite.all():
+        raise ValueError(
+            f"{name} predicts NaN or infinity (first in row {is_finite.argmin()}); repair what it "
+            "is given, or use another estimator."
+        )
+    return rul.ravel()
