@@ -12,7 +12,7 @@ __all__ = ["bearing_rul_pipeline"]
 def bearing_rul_pipeline(
     *, fs=25_600, f_max=8400, n_estimators=100, n_jobs=None, random_state=None
 ):
-    """Return the pipeline that predicts the RUL of unseen bearings best.
+    """Return trees on band energies that predict the RUL of unseen bearings.
 
     Spectrograms of both accelerometers and of their direction at 45°, energies in 12 bands, and
     the distribution of the RUL by extremely randomised trees; the prediction is what the PHM 2012
@@ -44,8 +44,11 @@ def bearing_rul_pipeline(
     Notes
     -----
     It was chosen among the ideas of ``examples/search_bearing_recipe.py`` by leaving out training
-    bearings; what each gave is in the documentation, "Bearings: the recipe". Only the last window
-    of a sequence is looked at: ``RunSequences.from_runs(..., n_steps=1)`` suffices.
+    bearings, by the life score. Its skill is not proven: with every PRONOSTIA bearing left out in
+    turn its life score is 0.186 where a constant of 5000 s has 0.158, on the paper's split 0.170
+    where the constant has 0.203 and the mean life of the condition less age 0.263; its cost of
+    maintenance, 0.266 and 0.110, is below all of theirs. Only the last window of a sequence is
+    looked at: ``RunSequences.from_runs(..., n_steps=1)`` suffices.
 
     Examples
     --------

@@ -29,10 +29,10 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         Predicts the RUL in s; cloned for each fold. What it learns must not depend on the order
         of the runs.
     cv : None, int, splitter or iterable of (training, calibration), default=None
-        Which runs are held out together. None leaves out one run at a time, a fit per run, which
-        guarantees most; an integer deals the runs to so many folds at random, by
-        ``random_state``. A splitter gets the runs as ``groups``, must not part them, and must not
-        look at the data: ``GroupKFold`` sorts runs by length unless ``shuffle=True``. One that
+        Which runs are held out together. None leaves out one run at a time, a fit per run, so
+        that every run trains and calibrates; an integer deals the runs to so many folds at random,
+        by ``random_state``. A splitter gets the runs as ``groups``, must not part them, and must
+        not look at the data: ``GroupKFold`` sorts runs by length unless ``shuffle=True``. One that
         splits once, such as ``GroupShuffleSplit(1)``, makes it split conformal prediction.
     coverage : float, default=0.9
         Coverage aimed at, the share of runs to be covered, in (0, 1) and at most n/(n + 1) for n
