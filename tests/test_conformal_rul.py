@@ -22,7 +22,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from skprog.decision import find_max_life
 from skprog.estimators import CnnLstmRUL, ConformalRUL, DummyRUL
-from skprog.estimators._conformal_rul import _guarantee, _rank
+from skprog.estimators._calibration_base import lower_bound_of_coverage, rank_of_coverage
 from skprog.sequences import RunSequences
 
 
@@ -139,9 +139,9 @@ def test_rows_as_runs_agree_with_the_formula_of_the_jackknife_plus():
 def test_the_rank_is_the_smallest_that_covers(n_runs, coverage):
     if coverage > n_runs / (n_runs + 1):
         with pytest.raises(ValueError, match="calibration runs but there are"):
-            _rank(n_runs, coverage)
+            rank_of_coverage(n_runs, coverage)
         return
-    rank = _rank(n_runs, coverage)
+    rank = rank_of_coverage(n_runs, coverage)
     assert 1 <= rank <= n_runs
     assert rank / (n_runs + 1) >= coverage - 1e-9
     assert rank == 1 or (rank - 1) / (n_runs + 1) < coverage
@@ -149,28 +149,28 @@ def test_the_rank_is_the_smallest_that_covers(n_runs, coverage):
 
 @pytest.mark.parametrize("n_runs", [1, 2, 12, 19, 99])
 def test_n_over_n_plus_1_itself_is_available(n_runs):
-    assert _rank(n_runs, n_runs / (n_runs + 1)) == n_runs
+    assert rank_of_coverage(n_runs, n_runs / (n_runs + 1)) == n_runs
 
 
 # What is guaranteed.
 
 
 def test_guarantees_known_by_hand():
-    assert _guarantee(9, [9], True) == pytest.approx(0.9)
+    assert lower_bound_of_coverage(9, [9], True) == pytest.approx(0.9)
     # Leaving one run out: n/(n + 1) at the highest rank, else 1 - (2(n - r) + 1)/(n + 1).
-    assert _guarantee(12, [1] * 12, True) == pytest.approx(12 / 13)
-    assert _guarantee(18, [1] * 19, True) == pytest.approx(1 - 3 / 20)
-    assert _guarantee(12, [3] * 4, True) == pytest.approx(0.8)
+    assert lower_bound_of_coverage(12, [1] * 12, True) == pytest.approx(12 / 13)
+    assert lower_bound_of_coverage(18, [1] * 19, True) == pytest.approx(1 - 3 / 20)
+    assert lower_bound_of_coverage(12, [3] * 4, True) == pytest.approx(0.8)
     # Unequal folds, or folds trained on a part of the runs: the larger of the other two.
-    assert _guarantee(12, [3, 3, 2, 2, 2], True) == pytest.approx(1 - 1 / 4)
-    assert _guarantee(12, [3] * 4, False) == pytest.approx(1 - 1 / 4)
-    assert _guarantee(81, [21, 20, 20, 20, 20], False) == pytest.approx(1 - 50 / 106)
+    assert lower_bound_of_coverage(12, [3, 3, 2, 2, 2], True) == pytest.approx(1 - 1 / 4)
+    assert lower_bound_of_coverage(12, [3] * 4, False) == pytest.approx(1 - 1 / 4)
+    assert lower_bound_of_coverage(81, [21, 20, 20, 20, 20], False) == pytest.approx(1 - 50 / 106)
 
 
 @given(st.integers(2, 60), st.integers(1, 60))
 def test_the_guarantee_of_leaving_one_out_is_at_least_twice_the_coverage_less_one(n, rank):
     rank = min(rank, n)
-    guarantee = _guarantee(rank, [1] * n, True)
+    guarantee = lower_bound_of_coverage(rank, [1] * n, True)
     assert guarantee >= 2 * rank / (n + 1) - 1 - 1e-12
     assert guarantee <= rank / (n + 1) + 1e-12
 
@@ -210,7 +210,7 @@ def test_leaving_one_run_out_covers_as_guaranteed_whatever_the_lives(lengths, co
     X, y = lives(lengths)
     n = len(lengths) - 1
     coverage = min(coverage, n / (n + 1))
-    guarantee = _guarantee(_rank(n, coverage), [1] * n, True)
+    guarantee = lower_bound_of_coverage(rank_of_coverage(n, coverage), [1] * n, True)
     assert (
         n_covered(ConformalRUL(DummyRUL(), coverage=coverage), X, y) >= guarantee * (n + 1) - 1e-9
     )
@@ -295,7 +295,14 @@ def test_random_state_deals_the_runs():
 
 
 @pytest.mark.parametrize(
-    "cv", [None, 3, LeaveOneGroupOut(), GroupKFold(3), GroupShuffleSplit(1, random_state=0)]
+    "cv",
+    [
+        None,
+        3,
+        LeaveOneGroupOut(),
+        GroupKFold(3, shuffle=True, random_state=0),
+        GroupShuffleSplit(1, random_state=0),
+    ],
 )
 def test_plain_arrays_take_their_runs_from_groups(cv):
     X, y = lives([3, 4, 5, 6, 7, 8])
@@ -494,3 +501,9 @@ def test_no_rows_are_refused():
 def test_an_unfitted_model_says_so(method):
     with pytest.raises(NotFittedError, match="not fitted yet"):
         getattr(ConformalRUL(DummyRUL()), method)(lives([3])[0])
+
+
+def test_folds_sorted_by_length_are_refused():
+    X, y = lives([3, 14, 22, 2, 16])
+    with pytest.raises(ValueError, match=r"sorts runs by length.*GroupKFold\(2, shuffle=True\)"):
+        ConformalRUL(DummyRUL(), cv=GroupKFold(2), coverage=0.5).fit(X, y)

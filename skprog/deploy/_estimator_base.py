@@ -11,7 +11,7 @@ from .._lr_range import LRRange
 from .._training import AMP_DTYPES, forked_generator
 from ..estimators._base import NetEstimator
 from ._learnt_base import check_learnt, check_params
-from ._name_base import CALLBACKS, ESTIMATORS, NAMES
+from ._name_base import CALLBACKS, ESTIMATORS, NAMES, SPLITTERS
 from ._tree_base import Tree, tree_from_values, tree_to_values
 from ._value_base import Decoder, Encoder
 
@@ -39,7 +39,11 @@ class EstimatorEncoder(Encoder):
         if NAMES.get(type(value)) in ESTIMATORS:
             record = {"estimator": self._estimator(value)}
         elif NAMES.get(type(value)) in CALLBACKS:
-            record = {"callback": self._callback(value)}
+            record = {"callback": self._part(value, value.get_params(deep=False))}
+        elif NAMES.get(type(value)) in SPLITTERS:
+            # They have no get_params; what begins with an underscore follows from the rest.
+            params = {key: each for key, each in vars(value).items() if not key.startswith("_")}
+            record = {"splitter": self._part(value, params)}
         elif isinstance(value, BaseEstimator):
             raise ValueError(
                 f"{place} is a {type(value).__name__}, which load does not know; save the "
@@ -74,9 +78,8 @@ class EstimatorEncoder(Encoder):
             record["nets"] = [self._net(estimator, net) for net in nets]
         return record
 
-    def _callback(self, callback):
-        params = self._members(callback.get_params(deep=False), type(callback).__name__)
-        return {"class": NAMES[type(callback)], "params": params}
+    def _part(self, part, params):
+        return {"class": NAMES[type(part)], "params": self._members(params, type(part).__name__)}
 
     def _members(self, values, name):
         return {key: self.encode(value, f"{name}.{key}") for key, value in values.items()}
@@ -127,7 +130,8 @@ class EstimatorDecoder(Decoder):
             "lr_range": lambda content: LRRange(*self._list(content, length=4)),
             "tree": lambda content: tree_from_values(self.decode(content)),
             "estimator": self._estimator,
-            "callback": self._callback,
+            "callback": lambda record: self._part(record, CALLBACKS),
+            "splitter": lambda record: self._part(record, SPLITTERS),
         }
 
     def _same(self, content):
@@ -153,10 +157,10 @@ class EstimatorDecoder(Decoder):
         self.objects.append(estimator)
         return estimator
 
-    def _callback(self, record):
-        callback, _ = self._built(record, CALLBACKS)
-        self.objects.append(callback)
-        return callback
+    def _part(self, record, table):
+        part, _ = self._built(record, table)
+        self.objects.append(part)
+        return part
 
     def _built(self, record, table):
         name = record["class"]

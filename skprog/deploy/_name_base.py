@@ -14,6 +14,7 @@ from sklearn.ensemble import (
 )
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.impute import SimpleImputer
+from sklearn.model_selection import GroupKFold, GroupShuffleSplit, LeaveOneGroupOut
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -115,6 +116,8 @@ CALLBACKS = {
         ),
     ),
 }
+# What deals runs to folds, ``cv`` of a ConformalRUL.
+SPLITTERS = _named("sklearn.model_selection", (GroupKFold, GroupShuffleSplit, LeaveOneGroupOut))
 # Classes and functions that are values of parameters.
 OBJECTS = {
     **_named("skprog.networks", _public(networks)),
@@ -152,4 +155,4 @@ OBJECTS = {
     **_named("skorch.utils", (noop, to_numpy)),
     "print": print,
 }
-NAMES = {value: name for name, value in {**ESTIMATORS, **CALLBACKS, **OBJECTS}.items()}
+NAMES = {value: name for name, value in {**ESTIMATORS, **CALLBACKS, **SPLITTERS, **OBJECTS}.items()}

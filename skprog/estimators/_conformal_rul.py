@@ -1,16 +1,24 @@
 """Intervals of the RUL that hold for a whole run, whatever the model inside."""
 
-import math
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
-from sklearn.model_selection import KFold, check_cv
-from sklearn.utils import _safe_indexing, check_random_state, get_tags, indexable
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin
+from sklearn.model_selection import GroupKFold, KFold, check_cv
+from sklearn.utils import check_random_state, get_tags, indexable
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from .._checks import as_numbers, check_integer, check_number, check_rul, is_sequences
+from .._checks import check_integer, check_number, check_rul
+from ._calibration_base import (
+    are_complements,
+    calibration_runs,
+    finite_rul,
+    fit_and_score,
+    lower_bound_of_coverage,
+    rank_of_coverage,
+    runs_of_rows,
+)
 
 # Values of all calibration runs that are sorted at a time.
 BLOCK_VALUES = 1 << 21
@@ -26,13 +34,12 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     Parameters
     ----------
     estimator : estimator
-        Predicts the RUL in s; cloned for each fold. What it learns must not depend on the order
-        of the runs.
+        Predicts the RUL in s; cloned for each fold.
     cv : None, int, splitter or iterable of (training, calibration), default=None
         Which runs are held out together. None leaves out one run at a time, a fit per run, so
         that every run trains and calibrates; an integer deals the runs to so many folds at random,
         by ``random_state``. A splitter gets the runs as ``groups``, must not part them, and must
-        not look at the data: ``GroupKFold`` sorts runs by length unless ``shuffle=True``. One that
+        not look at the data, as ``GroupKFold`` does unless ``shuffle=True``. One that
         splits once, such as ``GroupShuffleSplit(1)``, makes it split conformal prediction.
     coverage : float, default=0.9
         Coverage aimed at, the share of runs to be covered, in (0, 1) and at most n/(n + 1) for n
@@ -83,7 +90,9 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     The first two compare the new run with those of one fold by an estimator that has seen neither,
     and hold whatever other runs it was trained on. The last compares across folds, and counts only
-    where each estimator was trained once on every row that its fold leaves.
+    where each estimator was trained once on every row that its fold leaves. It also asks that what
+    is learnt does not depend on the order of the runs. Trees and :class:`DummyRUL` learn the same
+    from any order; a network of a fixed seed does so only up to the draw of its batches.
 
     **What learns belongs inside.** A scaler, PCA or selection of features in front, as in
     ``make_pipeline(SelectKBest(), ConformalRUL(...))``, has learnt from the runs that calibrate:
@@ -163,10 +172,11 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If ``coverage`` exceeds n/(n + 1), there are fewer than 2 runs, ``cv`` parts a run or
-            lets it calibrate twice, ``groups`` are masked, missing or mixed, or part a run of
-            ``X``, RUL is negative, lengths differ, the estimator refuses the data, or it predicts
-            anything but one finite number per row. What was fitted before stays.
+            If ``coverage`` exceeds n/(n + 1), there are fewer than 2 runs, ``cv`` parts a run,
+            lets it calibrate twice or sorts runs by length, ``groups`` are masked, missing or
+            mixed, or part a run of ``X``, RUL is negative, lengths differ, the estimator refuses
+            the data, or it predicts anything but one finite number per row. What was fitted before
+            stays.
         TypeError
             If ``cv``, ``coverage`` or the estimator is of another type.
         """
@@ -176,12 +186,12 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if n_rows == 0:
             raise ValueError("X has 0 rows; give whole runs, at least 2 of them.")
         y = check_rul(y, n_rows)
-        runs = _runs(X, groups, n_rows)
+        runs = runs_of_rows(X, groups, n_rows)
         splits = self._splits(X, y, runs)
-        ids, folds, sizes = _calibration(splits, runs)
-        rank = _rank(len(ids), self.coverage)
+        ids, folds, sizes = calibration_runs(splits, runs)
+        rank = rank_of_coverage(len(ids), self.coverage)
         fitted = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_and_score)(self.estimator, X, y, runs, train, valid)
+            delayed(fit_and_score)(self.estimator, X, y, runs, train, valid)
             for train, valid in splits
         )
         scores = [run_scores for _, run_scores in fitted]
@@ -192,7 +202,7 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             [scores[fold][run] for fold, run in zip(folds, ids.tolist(), strict=True)]
         )
         self.rank_ = rank
-        self.guarantee_ = _guarantee(rank, sizes, _are_complements(splits, n_rows))
+        self.guarantee_ = lower_bound_of_coverage(rank, sizes, are_complements(splits, n_rows))
         for name in ("n_features_in_", "feature_names_in_"):
             vars(self).pop(name, None)
             if hasattr(self.estimators_[0], name):
@@ -248,11 +258,16 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 )
         if isinstance(self.cv, Integral):
             check_integer("cv", self.cv, minimum=2)
+        if isinstance(self.cv, GroupKFold) and not self.cv.shuffle:
+            raise ValueError(
+                f"cv={self.cv} sorts runs by length, so that no coverage is guaranteed; use "
+                f"cv={self.cv.n_splits} or GroupKFold({self.cv.n_splits}, shuffle=True)."
+            )
 
     def _predictions(self, X):
         """Return the RUL by each estimator, (n_estimators, n_rows)."""
         check_is_fitted(self)
-        return np.stack([_predict(estimator, X) for estimator in self.estimators_])
+        return np.stack([finite_rul(estimator, X) for estimator in self.estimators_])
 
     def _intervals(self, predictions):
         """Return the intervals (n_rows, 2) of predictions (n_estimators, n_rows)."""
@@ -300,120 +315,3 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if inner.regressor_tags is not None:
             tags.regressor_tags.poor_score = inner.regressor_tags.poor_score
         return tags
-
-
-def _runs(X, groups, n_rows):
-    """Return the run of each row, (n_rows,)."""
-    own = X.runs if is_sequences(X) else None
-    if groups is None:
-        return np.arange(n_rows) if own is None else own
-    if np.ma.is_masked(groups):
-        raise ValueError("groups has masked ids; fill them or drop their rows first.")
-    # Text beside numbers turns them into text.
-    is_mixed = isinstance(groups, list | tuple) and len({isinstance(g, str) for g in groups}) > 1
-    groups = np.asarray(groups)
-    if groups.shape != (n_rows,):
-        raise ValueError(
-            f"groups has shape {groups.shape} but X has {n_rows} rows; give the run of each row."
-        )
-    try:
-        # NaN and NaT differ from themselves; what is mixed has no order.
-        is_missing = is_mixed or (groups != groups).any() or None in groups.tolist()
-        np.sort(groups)
-    except TypeError:
-        is_missing = True
-    if is_missing:
-        raise ValueError("groups has missing or mixed ids; give ids of one type, one per row.")
-    if own is not None:
-        for run in np.unique(own):
-            if len(np.unique(groups[own == run])) > 1:
-                raise ValueError(
-                    f"groups part run {run} of X; give all its rows one group, or leave groups out."
-                )
-    return groups
-
-
-def _calibration(splits, runs):
-    """Return the runs that calibrate, the fold of each, and the size of each fold."""
-    n_rows = dict(zip(*np.unique(runs, return_counts=True), strict=True))
-    fold_of_run, sizes = {}, []
-    for fold, (train, valid) in enumerate(splits):
-        ids, counts = np.unique(runs[valid], return_counts=True)
-        parted = set(ids) & set(np.unique(runs[train]))
-        parted |= {run for run, count in zip(ids, counts, strict=True) if count != n_rows[run]}
-        if parted:
-            raise ValueError(
-                f"cv parts run {min(parted)}; use a splitter of groups, such as "
-                "LeaveOneGroupOut() or GroupShuffleSplit(1)."
-            )
-        twice = set(ids) & set(fold_of_run)
-        if twice:
-            raise ValueError(
-                f"cv holds run {min(twice)} out twice; use a splitter whose folds do not overlap."
-            )
-        fold_of_run |= dict.fromkeys(ids, fold)
-        sizes.append(len(ids))
-    if not fold_of_run:
-        raise ValueError(f"cv holds no run out; it has {len(splits)} splits.")
-    ids = np.array(sorted(fold_of_run), dtype=runs.dtype)
-    return ids, np.array([fold_of_run[run] for run in ids]), sizes
-
-
-def _rank(n_runs, coverage):
-    """Return ceil((n_runs + 1) coverage), refusing more than n_runs."""
-    # Less a rounding error, so that n/(n + 1) itself is not refused.
-    rank = max(1, math.ceil((n_runs + 1) * float(coverage) - 1e-9))
-    if rank > n_runs:
-        largest = math.floor(1000 * n_runs / (n_runs + 1)) / 1000
-        n_needed = math.ceil(coverage / (1 - coverage) - 1e-9)
-        raise ValueError(
-            f"coverage={coverage} needs {n_needed} calibration runs but there are {n_runs}; the "
-            f"largest coverage available is {n_runs}/{n_runs + 1}: use coverage={largest} or less."
-        )
-    return rank
-
-
-def _are_complements(splits, n_rows):
-    """Tell whether each split trains once on every row that it does not hold out."""
-    rows = np.arange(n_rows)
-    return all(
-        np.array_equal(np.sort(np.concatenate([rows[train], rows[valid]])), rows)
-        for train, valid in splits
-    )
-
-
-def _guarantee(rank, sizes, are_complements):
-    """Return a lower bound of the coverage of a new run, see Notes of the class."""
-    n, k, m = sum(sizes), len(sizes), max(sizes)
-    bounds = [1 - (n + 1 - rank) / (m + 1), 1 - 2 * (n + k - rank) / (n + k)]
-    if are_complements and min(sizes) == m:
-        bounds.append(1 - (2 * (n - rank) + m) / (n + m))
-    return max(0.0, *bounds)
-
-
-def _fit_and_score(estimator, X, y, runs, train, valid):
-    """Return the estimator fitted to the training rows, and the score of each run held out."""
-    estimator = clone(estimator).fit(_safe_indexing(X, train), y[train])
-    errors = np.abs(y[valid] - _predict(estimator, _safe_indexing(X, valid)))
-    held_out = runs[valid]
-    scores = {run: float(errors[held_out == run].max()) for run in np.unique(held_out).tolist()}
-    return estimator, scores
-
-
-def _predict(estimator, X):
-    """Return the RUL by an estimator, (n_rows,), refusing anything else."""
-    name = type(estimator).__name__
-    rul = as_numbers(f"what {name} predicts", estimator.predict(X))
-    n_rows = _num_samples(X)
-    if rul.shape not in ((n_rows,), (n_rows, 1)):
-        raise ValueError(
-            f"{name} predicts shape {rul.shape} for {n_rows} rows; use an estimator that predicts "
-            "one RUL per row."
-        )
-    is_finite = np.isfinite(rul.ravel())
-    if not is_finite.all():
-        raise ValueError(
-            f"{name} predicts NaN or infinity (first in row {is_finite.argmin()}); repair what it "
-            "is given, or use another estimator."
-        )
-    return rul.ravel()
