@@ -206,6 +206,8 @@ def main():
     if arguments.repetitions < 2:
         parser.error("--repetitions must be at least 2, as their spread gives the interval")
     n_repetitions, n_windows = (2, 8) if arguments.quick else (arguments.repetitions, 20)
+    if arguments.quick:
+        arguments.output = arguments.output / "quick"
     arguments.output.mkdir(parents=True, exist_ok=True)
     # Before the simulated part, which takes long: the folder may be wrong.
     real = load_real(arguments.folder, arguments.step) if arguments.folder else None

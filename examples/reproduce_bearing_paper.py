@@ -57,7 +57,7 @@ TABLE_I = {
 }
 FOLDER = Path("demo-output/bearing_paper")
 FULL = {"seeds": 3, "epochs": 25, "jobs": 2, "work": FOLDER, "output": FOLDER}
-QUICK = {"seeds": 1, "epochs": 2, "jobs": 1, "work": FOLDER / "quick", "output": FOLDER / "quick"}
+QUICK = {**FULL, "seeds": 1, "epochs": 2, "jobs": 1}
 ENSEMBLES = ("A", "B", "C", "AB", "AC", "BC", "ABC")
 # Table II in % of MEL, in the order of paper_split, of which the last bearing may be missing.
 PAPER_ERRORS = {
@@ -215,7 +215,7 @@ def main():
     parser.add_argument("--seeds", type=int, help="3, with --quick 1")
     parser.add_argument("--epochs", type=int, help="25, with --quick 2")
     parser.add_argument("--jobs", type=int, help="fits at a time, one thread each: 2, quick 1")
-    parser.add_argument("--work", type=Path, help=f"{FOLDER}, with --quick {FOLDER / 'quick'}")
+    parser.add_argument("--work", type=Path, help="its folder quick with --quick")
     parser.add_argument("--output", type=Path, help="as --work")
     arguments = parser.parse_args()
     if arguments.quick == (arguments.folder is not None):
@@ -224,6 +224,8 @@ def main():
     for name, value in defaults.items():
         if getattr(arguments, name) is None:
             setattr(arguments, name, value)
+    if arguments.quick:
+        arguments.work, arguments.output = arguments.work / "quick", arguments.output / "quick"
     for folder in (arguments.work, arguments.output):
         folder.mkdir(parents=True, exist_ok=True)
 
