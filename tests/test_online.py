@@ -1,5 +1,4 @@
 import gc
-import io
 import json
 import logging
 import pickle
@@ -258,9 +257,10 @@ def test_a_state_knows_problems_times_and_context(fitted):
 def test_a_state_is_small_and_has_no_objects(fitted):
     online = OnlineRUL(fitted("network"), RULE)
     run(online)
-    buffer = io.BytesIO()
-    np.savez(buffer, **online.state_dict())
-    assert all(value.dtype.kind in "fiubU" for value in online.state_dict().values())
+    state = online.state_dict()
+    one_window = state["memory_0"][:1].nbytes
+    assert sum(value.nbytes for value in state.values()) < N_STEPS * one_window + 4096
+    assert all(value.dtype.kind in "fiubU" for value in state.values())
 
 
 @pytest.mark.parametrize(
@@ -335,10 +335,12 @@ OTHERS = {
 def test_a_state_of_another_model_is_refused(name):
     one, other = (make() for make in OTHERS[name])
     rule = MaintenanceRule(max_life=Y.max())
-    online = OnlineRUL(one, rule, n_steps=N_STEPS)
+    online = OnlineRUL(one, rule, n_steps=N_STEPS, context={"condition": 1})
     online.update(WINDOWS[0], 0.0)
     with pytest.raises(ValueError, match="another model"):
-        OnlineRUL(other, rule, n_steps=N_STEPS).load_state_dict(online.state_dict())
+        OnlineRUL(other, rule, n_steps=N_STEPS, context={"condition": 1}).load_state_dict(
+            online.state_dict()
+        )
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -707,7 +709,6 @@ def test_vectors_and_single_numbers_are_windows_too():
         model = network().fit(values, np.arange(30.0))
         run_of_values = rng.standard_normal((10, *shape[2:])).astype(np.float32)
         X = RunSequences.from_runs(run_of_values, np.zeros(10), n_steps=4)
-        rul = [OnlineRUL(model).update(window).rul for window in run_of_values[:1]]
         online = OnlineRUL(model)
         rul = [online.update(window).rul for window in run_of_values]
         np.testing.assert_allclose(rul, model.predict(X), rtol=0, atol=1e-6 * 29)
@@ -773,6 +774,15 @@ def test_repr_says_what_it_holds(fitted):
 
 
 # Memory.
+
+
+def test_a_window_missing_twice_is_counted_once(fitted):
+    online = OnlineRUL(fitted("network"), RULE)
+    for i, time in enumerate((0.0, 10.0)):
+        online.update(WINDOWS[i], time)
+    for time in (20.0, 20.0, 10.0, 0.0):
+        online.update(None, time)
+    assert online.counts == {"missing": 1, "repeated": 1, "late": 2, "invalid": 0}
 
 
 @pytest.mark.slow

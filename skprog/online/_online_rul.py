@@ -88,8 +88,10 @@ class OnlineRUL(RunState):
     - *missing*: ``update(None)``, or a step in time above 1.5 periods. In the latter case the
       window at hand is taken in, as the batch would have it, and what has not been reported of
       the gap is.
-    - *late*: its time lies before that of the last window taken in.
-    - *repeated*: its time is that of the last window taken in; without times, its values are.
+    - *late*: its time lies before that of the last window taken in. After a time far ahead by
+      mistake that is every window, and no alarm comes any more: call :meth:`reset`.
+    - *repeated*: its time is that of the last window taken in; without times, its values are. Of
+      ``update(None, time)`` both count from the last time that anything was heard of.
     - *invalid*: it holds NaN or infinity, values for which an estimator inside raises a
       ValueError, as where a feature overflows, or values that make the RUL NaN or infinite.
 
@@ -214,6 +216,9 @@ class OnlineRUL(RunState):
             time = float(time)
         at = f"window {self.n_windows + 1}" if time is None else f"the window at {time} s"
         if window is None:
+            if time is not None and time <= self._clock.heard:
+                kind = "repeated" if time == self._clock.heard else "late"
+                return self._skip(kind, f"that {at} has not come is no news", time)
             return self._skip("missing", f"{at} has not come", time)
         window = self._checked_window(window, time)
         last = self._clock.last
