@@ -28,6 +28,7 @@ from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GroupKFold, GroupShuffleSplit, LeaveOneGroupOut
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -895,3 +896,35 @@ def test_conformal_rul_without_all_it_learns_is_refused(path, key):
     save(ConformalRUL(DummyRUL(), coverage=0.5).fit(FEATURES, RUL), path)
     rewrite(path, lambda body, _: body["estimator"]["estimator"]["learnt"].pop(key))
     assert_refused(path, f"{key} of ConformalRUL is missing")
+
+
+@pytest.mark.parametrize(
+    "cv",
+    [
+        GroupKFold(2, shuffle=True, random_state=0),
+        GroupShuffleSplit(1, train_size=1, random_state=0),
+        LeaveOneGroupOut(),
+    ],
+)
+def test_splitters_of_conformal_rul_come_back(cv, path):
+    runs = np.repeat(["a", "b", "c"], 8)
+    model = ConformalRUL(DummyRUL(), cv=cv, coverage=0.5).fit(FEATURES, RUL, groups=runs)
+    loaded = saved_and_loaded(model, path)
+    assert repr(loaded.cv) == repr(cv)
+    assert_same(model, loaded, FEATURES, ["predict", "predict_interval"])
+    before = path.read_bytes()
+    save(loaded, path)
+    assert path.read_bytes() == before
+    assert loaded.fit(FEATURES, RUL, groups=runs).folds_.tolist() == model.folds_.tolist()
+
+
+def test_splitters_that_cannot_be_are_refused(path):
+    def change(body, tensors):
+        body["estimator"]["estimator"]["params"]["cv"]["splitter"]["params"]["n_splits"] = -3
+
+    save(
+        ConformalRUL(DummyRUL(), cv=GroupKFold(2, shuffle=True), coverage=0.5).fit(FEATURES, RUL),
+        path,
+    )
+    rewrite(path, change)
+    assert_refused(path, "k-fold cross-validation requires at least one train/test split")

@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skprog.datasets import make_run_to_failure
 from skprog.decision import MaintenanceRule, find_max_life
+from skprog.deploy import load, save
 from skprog.estimators import ConformalRUL, DistributionalRUL
 from skprog.metrics import phm2012_score, phm2012_scorer
 from skprog.online import OnlineRUL
@@ -97,6 +98,27 @@ def test_last_steps_of_sequences_are_averaged(n_steps, shape):
     np.testing.assert_allclose(model.predict(np.asarray(X)), model.predict(X))
 
 
+@pytest.mark.parametrize("n_context", [0, 2])
+def test_age_and_context_are_features_where_asked_for(n_context, tmp_path):
+    time = np.tile(np.arange(20.0), 2)
+    columns = np.random.default_rng(0).normal(size=(40, n_context))
+    given = {"time": time, "context": columns if n_context else None}
+    X = RunSequences.from_runs(np.zeros((40, 3)), np.repeat(["a", "b"], 20), n_steps=2, **given)
+    y = 19 - time
+    model = DistributionalRUL(TREES, context=True, balance=None).fit(X, y)
+    features = np.column_stack([np.zeros((40, 3)), time, columns])
+    other = DistributionalRUL(TREES).fit(features, y)
+    np.testing.assert_array_equal(model.predict(X), other.predict(features))
+    save(model, tmp_path / "model.skprog")
+    loaded = load(tmp_path / "model.skprog")
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    with pytest.raises(ValueError, match="context=True needs the age of the unit"):
+        model.predict(np.asarray(X))
+    X.context = np.zeros((40, 1))
+    with pytest.raises(ValueError, match=f"X has 1 columns of context but .* on {n_context}"):
+        model.predict(X)
+
+
 def test_all_axes_of_an_array_are_features():
     X = np.random.default_rng(0).normal(size=(40, 4, 3, 2))
     y = np.arange(40.0)
@@ -124,6 +146,8 @@ def test_names_of_columns_are_kept_and_checked():
         ({"statistic": 1.0}, ValueError, "statistic=1.0"),
         ({"statistic": None}, TypeError, "statistic=None"),
         ({"n_bins": 1}, ValueError, "n_bins=1 must be at least 2"),
+        ({"context": True}, ValueError, "context=True needs the age of the unit; pass RunSequ"),
+        ({"context": "age"}, ValueError, "context='age' is not one of"),
         ({"n_steps": 0}, ValueError, "n_steps=0 must be at least 1"),
         ({"balance": "classes"}, ValueError, "balance='classes' is not one of"),
         ({"max_life": 0}, ValueError, "max_life=0"),
@@ -180,7 +204,8 @@ def test_recipe_knows_worn_bearings_from_new_ones(simulated):
 
 def test_recipe_takes_raw_windows_without_runs(simulated):
     data, _ = simulated
-    model = bearing_rul_pipeline(fs=data.fs, random_state=0).fit(data.windows, data.rul)
+    model = bearing_rul_pipeline(fs=data.fs, context=False, random_state=0)
+    model.fit(data.windows, data.rul)
     assert model[-1].classifier_.n_features_in_ == 72
     assert model.predict(data.windows[:3]).shape == (3,)
 

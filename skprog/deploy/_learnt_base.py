@@ -115,6 +115,7 @@ NEEDED = {
         "bin_edges_": _is_edges,
         "classifier_": lambda value: hasattr(value, "predict_proba"),
         "_n_steps": lambda value: value is None or _is_size(value),
+        "_n_context": _is_count,
     },
     DummyRUL: {"n_features_in_": _is_size, "shape_in_": _is_shape, "max_life_": _is_seconds},
     AccelRotation45: {"n_timepoints_in_": _is_size},

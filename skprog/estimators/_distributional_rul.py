@@ -38,6 +38,9 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         Bins; the first ends at 1/140 of ``max_life_``, the others grow geometrically up to it.
     n_steps : int, default=1
         Last steps of RunSequences whose features are averaged; of shorter ones all.
+    context : bool, default=False
+        Take the age of the unit in s and the columns of ``X.context``, if there are any, as further
+        features; ``X`` is a RunSequences with time then.
     balance : {"runs", None}, default="runs"
         Weigh the windows so that every run counts alike, however long; None weighs all windows
         alike. Rows of a plain array are runs of their own.
@@ -101,6 +104,7 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         statistic="phm2012",
         n_bins=25,
         n_steps=1,
+        context=False,
         balance="runs",
         max_life=None,
     ):
@@ -108,6 +112,7 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self.statistic = statistic
         self.n_bins = n_bins
         self.n_steps = n_steps
+        self.context = context
         self.balance = balance
         self.max_life = max_life
 
@@ -129,9 +134,9 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter is out of range, the classifier takes no ``sample_weight``, ``X`` is
-            empty or not finite, a RUL is negative or 0 throughout, or lengths differ. What was
-            fitted before stays.
+            If a parameter is out of range, the classifier takes no ``sample_weight``, ``context``
+            is asked of an ``X`` without time, ``X`` is empty or not finite, a RUL is negative or 0
+            throughout, or lengths differ. What was fitted before stays.
         TypeError
             If ``classifier`` is none, or a parameter has the wrong type.
         """
@@ -160,7 +165,8 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If rows have another shape than in ``fit``, are empty, or hold NaN or infinity.
+            If rows have another shape or other columns of context than in ``fit``, are empty, or
+            hold NaN or infinity.
         """
         probabilities = self.predict_distribution(X)
         self._check_statistic()
@@ -214,6 +220,7 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self.bin_edges_ = np.concatenate(
             [[0], np.geomspace(self.max_life_ / 140, self.max_life_, int(self.n_bins))]
         )
+        self._n_context = _known(X).shape[1] if self.context else 0
         bins = np.searchsorted(self.bin_edges_[1:-1], y, side="right")
         self._n_steps = min(int(self.n_steps), X.shape[1]) if is_sequences(X) else None
         weights = {}
@@ -239,6 +246,7 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self._check_statistic()
         check_integer("n_bins", self.n_bins, minimum=2)
         check_integer("n_steps", self.n_steps)
+        check_option("context", self.context, (True, False))
         check_option("balance", self.balance, ("runs", None))
         if self.max_life is not None:
             check_number("max_life", self.max_life, above=0)
@@ -251,6 +259,18 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     def _features(self, X):
         """Return feature vectors (n_rows, n_features)."""
+        if self._n_context == 0:
+            return self._values(X)
+        known = _known(X)
+        if known.shape[1] != self._n_context:
+            raise ValueError(
+                f"X has {known.shape[1] - 1} columns of context but {type(self).__name__} was "
+                f"fitted on {self._n_context - 1}; pass the same context= to from_runs."
+            )
+        return np.column_stack([self._values(X), known])
+
+    def _values(self, X):
+        """Return what the windows say, (n_rows, n_values)."""
         if self._n_steps is None:
             return np.asarray(X).reshape(len(X), -1)
         if not is_sequences(X):
@@ -278,3 +298,13 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         tags.target_tags.positive_only = True
         tags.regressor_tags.poor_score = True
         return tags
+
+
+def _known(X):
+    """Return age in s and context of RunSequences, (n_rows, 1 + n_context)."""
+    if not is_sequences(X) or X.age is None:
+        raise ValueError(
+            "context=True needs the age of the unit; pass RunSequences.from_runs(..., time=), or "
+            "set context=False."
+        )
+    return np.column_stack([X.age, *([] if X.context is None else [X.context])])
