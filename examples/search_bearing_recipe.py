@@ -6,14 +6,12 @@ Ideas that might improve on model A of the bearing paper, each with what it gave
 They are screened on the training bearings of the paper's split only, dealt to five folds, by one
 seed, 6 epochs and every fourth window; a fold's bearings are never seen by what predicts them. The
 ideas named by ``--final`` then get every bearing left out by itself, and the paper's split, with
-five seeds. No idea is chosen by a test bearing.
+five seeds, in place of the screening. No idea is chosen by a test bearing.
 
     python examples/search_bearing_recipe.py ../shared/data/femto --output docs/results
-    python examples/search_bearing_recipe.py ../shared/data/femto --output docs/results \\
-        --final "trees: expected score"
 
 Each fit writes its predictions and its cost to ``--work``; a run that was interrupted goes on where
-it stopped. The first one also writes the spectrograms there, 520 MB.
+it stopped. The first one also writes the spectrograms there, 290 MB.
 """
 
 import argparse
