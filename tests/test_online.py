@@ -7,6 +7,8 @@ from itertools import islice
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import ExtraTreesRegressor, VotingRegressor
 from sklearn.exceptions import NotFittedError
@@ -273,6 +275,9 @@ def test_a_state_is_small_and_has_no_objects(fitted):
         (lambda state: state.update(version=np.array(2)), "version 2 .* reads up to 1; upgrade"),
         (lambda state: state.update(fingerprint=np.array("0")), "state is of another model"),
         (lambda state: state.update(settings=np.zeros(5)), "construct both alike"),
+        (lambda state: state.update(late=np.array([20.0, 10.0])), r"ValueError: late is \[20"),
+        (lambda state: state.update(late=np.array([1e6])), "late is"),
+        (lambda state: state.update(late=np.arange(5.0)), "late is"),
     ],
 )
 def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(fitted, change, match):
@@ -518,6 +523,86 @@ def test_a_clock_that_jumped_ahead_by_mistake_leaves_no_trace(online):
     online.update(WINDOWS[4], 40.0)
     online.update(WINDOWS[6], 60.0)
     assert online.counts == {"missing": 2, "late": 0, "repeated": 0, "invalid": 0}
+
+
+def test_a_time_far_ahead_by_mistake_is_set_back(online, caplog):
+    online.update(WINDOWS[3], 1e6)
+    last = online.last
+    for i in range(4, 8):
+        assert online.update(WINDOWS[i], TIME[i]) == last
+    with caplog.at_level(logging.WARNING, "skprog.online"):
+        rest = [online.update(WINDOWS[8], TIME[8])]
+    assert online.problem == (
+        "late: the window at 80.0 s is the 5th in a row after that of 1000000.0 s; the clock is "
+        "set back"
+    )
+    assert caplog.messages[-1] == online.problem
+    rest += run(online, WINDOWS[9:], TIME[9:])
+    assert online.problem is None
+    assert online.counts["late"] == 5
+    taken = [0, 1, 2, 3, *range(8, len(WINDOWS))]
+    expected = OnlineRUL(online.pipeline, RULE)
+    assert rest == run(expected, WINDOWS[taken], TIME[taken])[4:]
+
+
+def test_the_age_counts_from_where_a_clock_that_was_set_back_went_on():
+    online = OnlineRUL(DummyRUL().fit(X, Y), RULE)
+    online.update(WINDOWS[0], 1e6)
+    run(online, WINDOWS[1:7], TIME[1:7])
+    expected = OnlineRUL(online.pipeline, RULE)
+    assert online.last.rul == run(expected, WINDOWS[1:7], TIME[1:7])[-1].rul
+
+
+def test_a_gap_while_the_clock_was_wrong_is_counted(online):
+    online.update(WINDOWS[3], 1e6)
+    n_missing = online.counts["missing"]
+    for time in (40.0, 50.0, 60.0, 70.0, 110.0, 120.0, 150.0):
+        online.update(WINDOWS[4], time)
+    assert online.counts["missing"] == n_missing + 3 + 2
+    assert online.counts["late"] == 5
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        (30, 40, 50, 60, 1010),
+        (30, 40, 50, 60, 60, 50, 40, 30),
+        (90, 80, 70, 60, 50, 40, 30),
+        (30, 40, 1010, 50, 60, 70, 1020, 80, 90),
+        (50, 60, 70, 80, 30, 40, 50, 60),
+    ],
+)
+def test_windows_that_are_late_alone_do_not_set_the_clock_back(online, times):
+    online.update(WINDOWS[3], 1000.0)
+    for time in times:
+        online.update(WINDOWS[4], float(time))
+    n_taken = sum(time > 1000 for time in times)
+    assert online.n_windows == 4 + n_taken
+    assert online.counts["late"] == len(times) - n_taken
+
+
+SECONDS = st.floats(-1e9, 1e9)
+
+
+@given(st.lists(st.tuples(st.booleans(), SECONDS), max_size=12), SECONDS)
+def test_whatever_times_came_before_the_fifth_window_in_order_is_taken(events, start):
+    online = OnlineRUL(DummyRUL("constant", constant=5).fit(X, Y), RULE)
+    for is_here, time in events:
+        online.update(WINDOWS[0] if is_here else None, time)
+    for i in range(4):
+        online.update(WINDOWS[0], start + 10.0 * i)
+    n_windows = online.n_windows
+    for i in range(4, 8):
+        online.update(WINDOWS[0], start + 10.0 * i)
+    assert online.n_windows == n_windows + 4
+
+
+def test_a_state_remembers_what_came_late(online):
+    online.update(WINDOWS[3], 1e6)
+    run(online, WINDOWS[4:7], TIME[4:7])
+    restored = OnlineRUL(online.pipeline, RULE).load_state_dict(online.state_dict())
+    assert run(restored, WINDOWS[7:], TIME[7:]) == run(online, WINDOWS[7:], TIME[7:])
+    assert restored.n_windows == online.n_windows == len(WINDOWS) - 4
 
 
 def test_a_window_sent_again_after_it_came_damaged_is_taken(online):

@@ -9,6 +9,8 @@ NAN = float("nan")
 # Steps that the period is found from. One below these shares of their median and of the longest
 # is no period but a window sent twice, or a rounding error.
 N_STEPS = 31
+# So many windows too late in a row, in order among themselves, are not what is wrong: the clock is.
+N_LATE = 5
 SHARE_OF_MEDIAN, SHARE_OF_LONGEST = 1e-2, 1e-9
 
 
@@ -25,6 +27,8 @@ class Clock(NamedTuple):
         Windows reported missing since then, without a time.
     steps : tuple of float
         Last times between two of them, at most ``N_STEPS``.
+    late : tuple of float
+        Times of the windows that came too late since, in order, fewer than ``N_LATE``.
     """
 
     first: float = NAN
@@ -32,6 +36,7 @@ class Clock(NamedTuple):
     heard: float = NAN
     n_unheard: int = 0
     steps: tuple = ()
+    late: tuple = ()
 
     def age(self, time):
         """Return the time since the first window, which may be that of now."""
@@ -43,12 +48,25 @@ class Clock(NamedTuple):
             return self._replace(n_unheard=self.n_unheard + 1)
         return self if time <= self.heard else self._replace(heard=time, n_unheard=0)
 
+    def after_late(self, time):
+        """Return the clock after a window came too late, set back if that is one too many."""
+        before = self.late[-1:]
+        if before == (time,):
+            return self
+        late = (*self.late, time) if before < (time,) else (time,)
+        if len(late) < N_LATE:
+            return self._replace(late=late)
+        begin, last = late[0], late[-2]
+        # The step to the time that was wrong is longer than that from where the times went on.
+        steps = tuple(step for step in self.steps if step <= self.last - begin)
+        return Clock(min(self.first, begin), last, last, 0, steps)
+
     def taken(self, time, period):
         """Return the clock after a window was taken in, and how many are missing before it."""
         if time is None:
             return self, 0
         first = time if np.isnan(self.first) else self.first
-        clock = self.after(time)._replace(first=first, last=time, n_unheard=0)
+        clock = self.after(time)._replace(first=first, last=time, n_unheard=0, late=())
         step = time - (self.heard if self.heard < time else self.last)
         if np.isnan(step):
             return clock, 0

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import lfilter
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import check_integer, check_number, check_option, check_plain
 from ..decision import MaintenanceRule, find_max_life
-from ._clock_base import Clock
+from ._clock_base import N_LATE, Clock
 from ._state_base import PROBLEMS, RunState
 from ._stream_base import Moment, append, example_window, find_n_steps, take_apart
 
@@ -88,8 +87,9 @@ class OnlineRUL(RunState):
     - *missing*: ``update(None)``, or a step in time above 1.5 periods. In the latter case the
       window at hand is taken in, as the batch would have it, and what has not been reported of
       the gap is.
-    - *late*: its time lies before that of the last window taken in. After a time far ahead by
-      mistake that is every window, and no alarm comes any more: call :meth:`reset`.
+    - *late*: its time lies before that of the last window taken in. Where five in a row do, each
+      later than the one before, the time that they lie before was a mistake: the clock is set
+      back, and the fifth is taken in as the window after the fourth.
     - *repeated*: its time is that of the last window taken in; without times, its values are. Of
       ``update(None, time)`` both count from the last time that anything was heard of.
     - *invalid*: it holds NaN or infinity, values for which an estimator inside raises a
@@ -222,16 +222,20 @@ class OnlineRUL(RunState):
             return self._skip("missing", f"{at} has not come", time)
         window = self._checked_window(window, time)
         last = self._clock.last
-        digest = ""
+        digest, noted = "", None
         if time is None:
             digest = hashlib.blake2b(window.tobytes(), digest_size=16).hexdigest()
             if digest == self._digest:
                 return self._skip("repeated", f"{at} has the values of the one before", time)
-        elif time <= last:
-            kind, why = ("late", f"comes after that of {last} s")
-            if time == last:
-                kind, why = ("repeated", "has come before")
-            return self._skip(kind, f"{at} {why}", time)
+        elif time == last:
+            return self._skip("repeated", f"{at} has come before", time)
+        elif time < last:
+            self._clock = self._clock.after_late(time)
+            if self._clock.last == last:
+                return self._skip("late", f"{at} comes after that of {last} s", time)
+            what = f"{at} is the {N_LATE}th in a row after that of {last} s"
+            self._report("late", f"{what}; the clock is set back", 1)
+            noted = self.problem
         if not np.isfinite(window).all():
             return self._skip("invalid", f"{at} holds NaN or infinity", time)
         try:
@@ -243,7 +247,7 @@ class OnlineRUL(RunState):
         if not np.isfinite(rul):
             return self._skip("invalid", f"{at} makes the RUL {rul}", time)
         self._shape, self._digest, self._is_timed = window.shape, digest, time is not None
-        return self._take(memories, rul, interval, time)
+        return self._take(memories, rul, interval, time, noted)
 
     def _checked_window(self, window, time):
         check_plain("window", window)
@@ -297,11 +301,11 @@ class OnlineRUL(RunState):
             return False
         return True
 
-    def _take(self, memories, rul, interval, time):
+    def _take(self, memories, rul, interval, time, noted):
         self._memories = memories
         self._clock, n_missing = self._clock.taken(time, self.period)
         self.n_windows += 1
-        self.problem = None
+        self.problem = noted
         if self.n_windows >= self._n_first:
             smoothed, self._smoother = self._smoothed(rul)
             decision = self.last.decision or bool(smoothed <= self._limit)
@@ -314,8 +318,8 @@ class OnlineRUL(RunState):
         """Return the moving average in s and what it goes on from, as :func:`ema` has it."""
         alpha = 2 / (float(self.ema) + 1)
         first, memory = self._smoother or (rul / 2, 0.0)
-        change, memory = lfilter([alpha], [1, alpha - 1], [rul / 2 - first], zi=[memory])
-        return 2 * (first + change[0]), (first, float(memory[0]))
+        change = memory + alpha * (rul / 2 - first)
+        return 2 * (first + change), (first, (1 - alpha) * change)
 
 
 def _checked_context(context):

@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ._clock_base import N_STEPS, Clock
+from ._clock_base import N_LATE, N_STEPS, Clock
 from ._fingerprint_base import fingerprint
 from ._stream_base import example_window, leaves, packed, unpacked
 
@@ -24,6 +24,7 @@ FIELDS = {
     "is_timed": (INTEGERS, 0),
     "clock": (NUMBERS, 1),
     "steps": (NUMBERS, 1),
+    "late": (NUMBERS, 1),
     "digest": ("U", 0),
     "smoother": (NUMBERS, 1),
     "context_names": ("U", 1),
@@ -43,7 +44,7 @@ class RunState:
             Numbers and text. ``numpy.savez(path, **state)`` writes it and ``numpy.load(path)``
             reads it, without pickle.
         """
-        *times, steps = self._clock
+        *times, steps, late = self._clock
         state = {
             "version": STATE_VERSION,
             "fingerprint": self._fingerprint,
@@ -58,6 +59,7 @@ class RunState:
             "is_timed": -1 if self._is_timed is None else int(self._is_timed),
             "clock": times,
             "steps": steps,
+            "late": late,
             "digest": self._digest,
             "smoother": self._smoother or (),
             "context_names": [] if self.context is None else list(self.context),
@@ -144,7 +146,8 @@ class RunState:
             decision=state["decision"].item(),
         )
         *times, n_unheard = state["clock"].tolist()
-        self._clock = Clock(*times, int(n_unheard), tuple(state["steps"].tolist()))
+        steps, late = (tuple(state[name].tolist()) for name in ("steps", "late"))
+        self._clock = Clock(*times, int(n_unheard), steps, late)
         self._digest = state["digest"].item()
         self._smoother = tuple(state["smoother"].tolist()) or None
         names, values = state["context_names"].tolist(), state["context"].tolist()
@@ -182,6 +185,8 @@ def _check_fields(state, n_first):
         and (np.isfinite(clock[:2]) == (is_timed == 1)).all()
         and 0 <= clock[3] < np.inf,
         "steps": len(steps) <= N_STEPS and ((steps > 0) & (steps < np.inf)).all(),
+        # As many as there are at most, in order and before the time that they are late after.
+        "late": len(state["late"]) < N_LATE and (np.diff([*state["late"], clock[1]]) > 0).all(),
         "smoother": len(state["smoother"]) == 2 * is_known and np.isfinite(state["smoother"]).all(),
         "context": len(state["context"]) == len(state["context_names"])
         and np.isfinite(state["context"]).all(),
