@@ -373,7 +373,8 @@ def as_tensor(array):
 
 def _padded(rows, multiple=16):
     """Append zeros up to a multiple, so that a row's result does not depend on the batch size."""
-    return torch.cat([rows, rows.new_zeros(-len(rows) % multiple, *rows.shape[1:])])
+    n_zeros = -len(rows) % multiple
+    return torch.cat([rows, rows.new_zeros(n_zeros, *rows.shape[1:])]) if n_zeros else rows
 
 
 def resolve_device(device):
