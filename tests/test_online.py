@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import ExtraTreesRegressor, VotingRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, GroupShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -870,18 +870,29 @@ def test_a_window_missing_twice_is_counted_once(fitted):
     assert online.counts == {"missing": 1, "repeated": 1, "late": 2, "invalid": 0}
 
 
+def bare_network():
+    X = np.eye(4, dtype=np.float32)[:, None].repeat(3, axis=1)
+    return network().fit(X, np.arange(4.0)), (4,)
+
+
+def recipe_with_intervals():
+    one_split = GroupShuffleSplit(1, train_size=2, random_state=0)
+    return ConformalRUL(recipe(), cv=one_split, coverage=0.5).fit(X, Y), (2, 64)
+
+
 @pytest.mark.slow
-def test_ten_thousand_updates_leave_memory_flat():
-    model = network().fit(np.eye(4, dtype=np.float32)[:, None].repeat(3, axis=1), np.arange(4.0))
-    online = OnlineRUL(model)
+@pytest.mark.parametrize("make", [bare_network, recipe_with_intervals])
+def test_ten_thousand_updates_leave_memory_flat(make):
+    model, shape = make()
+    online = OnlineRUL(model, context={"condition": 1})
     times = iter(10.0 * np.arange(10_000))
     rng = np.random.default_rng(0)
 
     def go_on(n_windows):
         for time in islice(times, n_windows):
-            window = rng.standard_normal(4)
+            window = rng.standard_normal(shape)
             if time % 1000 == 0:
-                window[0] = np.nan
+                window[..., 0] = np.nan
             online.update(window, time)
         gc.collect()
         return len(gc.get_objects()), tracemalloc.get_traced_memory()[0]
@@ -896,7 +907,8 @@ def test_ten_thousand_updates_leave_memory_flat():
         _, before = go_on(1_500)
         n_objects_after, after = go_on(1_500)
         assert n_objects_after <= n_objects + 50
-        assert after - before < 5000
+        # Of one number per update it would be 36,000; NumPy keeps small blocks for reuse.
+        assert after - before < 10_000
     finally:
         tracemalloc.stop()
         log.disabled = False
