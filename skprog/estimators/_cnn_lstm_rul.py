@@ -9,6 +9,7 @@ from skorch.callbacks import LRScheduler
 
 from .._batches import SequenceData
 from .._checks import (
+    check_finite,
     check_integer,
     check_number,
     check_option,
@@ -420,8 +421,9 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         )
 
     def _seconds(self, outputs):
+        check_finite(outputs, "output of the network")
         if self._target == "rul_index":
-            return self._index.inverse_transform(outputs)
+            return self._index._rul(outputs)
         return np.clip(outputs, 0, 1) * self.max_life_
 
     def _by_channel(self, windows):

@@ -147,9 +147,12 @@ class RULIndex(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         check_same_params(self)
-        w = float(self.w)
         index = as_numbers("RUL index", X)
         check_finite(index, "RUL index")
+        return self._rul(index)
+
+    def _rul(self, index):
+        w = float(self.w)
         index = np.clip(index, w / (1 + w), 1)
         return np.minimum(w * self.max_life_ * (1 - index) / index, self.max_life_)
 

@@ -229,23 +229,18 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
                     f"window={self.window!r} is unknown to scipy.signal.get_window ({error}); use "
                     "for example 'hann' or ('kaiser', 8.6)."
                 ) from None
-        power = np.sum(taper**2)
-        if not 0 < power < np.inf:
-            raise ValueError(
-                f"window has a sum of squares of {power}; give finite values, not all of them 0."
-            )
-        return taper * np.sqrt(2 / (self.fs * power))
+        return _scaled(taper, self.fs)
 
     def _spectrograms(self, X):
         nperseg, hop = int(self.nperseg), int(self.hop)
         n_segments, n_freqs = len(self.segment_times_), len(self.frequencies_)
         n_bins = n_freqs * int(self.pool_size)
-        taper = self._taper()
-        # A segment's mean shows as the taper's own spectrum, which soon fades for most tapers.
-        leak = np.fft.rfft(taper)[:n_bins] / nperseg
-        n_leak = 1 + max(np.flatnonzero(np.abs(leak) > 1e-10 * np.abs(leak).max()), default=-1)
-        leak = leak[:n_leak].astype(np.complex64)
-        taper = torch.from_numpy(taper.astype(np.float32))
+        if isinstance(self.window, np.ndarray):
+            taper, leak = _constants(self._taper(), n_bins)
+        else:
+            taper, leak = _named_constants(self.window, nperseg, float(self.fs), n_bins)
+        # A segment's mean shows in these bins.
+        n_leak = len(leak)
         out = np.empty((*X.shape[:-1], n_segments, n_freqs), dtype=self.dtype)
         rows = out.reshape(-1, n_segments, n_freqs)
         tapered = torch.empty(0)
@@ -299,9 +294,31 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
             torch.log10(values, out=values)
 
 
+def _scaled(taper, fs):
+    power = np.sum(taper**2)
+    if not 0 < power < np.inf:
+        raise ValueError(
+            f"window has a sum of squares of {power}; give finite values, not all of them 0."
+        )
+    return taper * np.sqrt(2 / (fs * power))
+
+
+def _constants(taper, n_bins):
+    """Return a taper as float32 and its own spectrum, which soon fades for most tapers."""
+    leak = np.fft.rfft(taper)[:n_bins] / len(taper)
+    n_leak = 1 + max(np.flatnonzero(np.abs(leak) > 1e-10 * np.abs(leak).max()), default=-1)
+    return torch.from_numpy(taper.astype(np.float32)), leak[:n_leak].astype(np.complex64)
+
+
+@lru_cache(maxsize=16)
+def _named_constants(window, nperseg, fs, n_bins):
+    """Return the constants of a named taper, which a stream asks for window by window."""
+    return _constants(_scaled(_window_values(window, nperseg), fs), n_bins)
+
+
 @lru_cache(maxsize=16)
 def _window_values(window, nperseg):
-    """Return the values of a named taper, which a stream asks for window by window."""
+    """Return the values of a named taper, before it is scaled."""
     # Here, because it takes longer to import than all of skprog.
     from scipy.signal import get_window
 
