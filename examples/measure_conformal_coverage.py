@@ -16,58 +16,42 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.stats import binomtest, t
-from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.model_selection import GroupShuffleSplit
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
 
 from skprog.datasets import load_femto, make_run_to_failure
-from skprog.estimators import ConformalRUL, DummyRUL
+from skprog.estimators import CnnLstmRUL, ConformalRUL, DummyRUL
+from skprog.recipes import bearing_rul_pipeline
 from skprog.sequences import RunSequences
 
 N_TRAIN, N_TEST = 12, 8
-N_BANDS = 10
+N_STEPS = 8
+# Rotation and spectrogram, which the network shares with the recipe.
+N_FEATURE_STEPS = 2
 COVERAGES = (0.5, 0.75, 0.9)
 
 
-def band_energies(windows):
-    """Return the log energy of windows in bands, (n_windows, n_channels * N_BANDS)."""
-    power = np.abs(np.fft.rfft(windows - windows.mean(axis=-1, keepdims=True))) ** 2
-    bands = np.array_split(power, N_BANDS, axis=-1)
-    energies = np.stack([band.mean(axis=-1) for band in bands], axis=-1)
-    return np.log10(np.maximum(energies, 1e-12)).reshape(len(windows), -1).astype(np.float32)
-
-
-def blocks(windows):
-    """Return parts of windows whose spectra fit into memory."""
-    return np.array_split(windows, 1 + len(windows) // 512)
-
-
-def last_and_mean(X):
-    """Return the last window's features beside the mean over the sequence."""
-    sequences = np.asarray(X)
-    return np.concatenate([sequences[:, -1], sequences.mean(axis=1)], axis=1)
-
-
-def models(n_trees):
-    """Return the estimators inside."""
-    trees = ExtraTreesRegressor(n_trees, min_samples_leaf=5, random_state=0)
+def models(n_trees, n_epochs):
+    """Return the estimators inside, which take spectrograms."""
+    recipe = bearing_rul_pipeline(n_estimators=n_trees, random_state=0)
     return {
         "mean life less age": DummyRUL(),
-        "trees on band energies": make_pipeline(FunctionTransformer(last_and_mean), trees),
+        "bearing_rul_pipeline": recipe[N_FEATURE_STEPS:],
+        "CnnLstmRUL": CnnLstmRUL(max_epochs=n_epochs, random_state=0),
     }
 
 
-def levels(name):
+def levels(model):
     """Return the coverages to measure: of what takes long to fit, the highest."""
-    return COVERAGES[-1:] if name.startswith("trees") else COVERAGES
+    return COVERAGES if isinstance(model, DummyRUL) else COVERAGES[-1:]
 
 
-def ways():
-    """Return how runs are held out."""
+def ways(model):
+    """Return how runs are held out: of what takes long to fit, not one by one."""
+    one_by_one = {} if isinstance(model, CnnLstmRUL) else {"one run at a time": None}
     return {
-        "one run at a time": None,
+        **one_by_one,
         "4 folds": 4,
         "one split, 3 to train": GroupShuffleSplit(1, train_size=3, random_state=0),
     }
@@ -95,27 +79,28 @@ def measure(model, X, y, in_test):
 
 
 def simulate(n_repetitions, n_windows, random_state=0):
-    """Return sequences of band energies of simulated bearings, their RUL and repetition."""
+    """Return sequences of spectrograms of simulated bearings, their RUL and repetition."""
     n_runs = n_repetitions * (N_TRAIN + N_TEST)
-    data = make_run_to_failure(
-        n_runs, n_windows=n_windows, n_timepoints=512, random_state=random_state
+    data = make_run_to_failure(n_runs, n_windows=n_windows, random_state=random_state)
+    context = {"condition": data.condition}
+    X = RunSequences.from_runs(
+        data.windows, data.runs, n_steps=N_STEPS, time=data.time, context=context
     )
-    energies = np.concatenate([band_energies(block) for block in blocks(data.windows)])
-    X = RunSequences.from_runs(energies, data.runs, n_steps=8, time=data.time)
+    X = bearing_rul_pipeline(fs=data.fs)[:N_FEATURE_STEPS].fit_transform(X)
     # Dealt at random, as the conditions come in turn.
     places = np.random.default_rng(random_state).permutation(n_runs)
     place = dict(zip(data.bearings, places, strict=True))
     return X, data.rul[X.ends], np.array([place[run] for run in X.runs])
 
 
-def simulated_rows(n_repetitions, n_windows, n_trees):
+def simulated_rows(n_repetitions, n_windows, inner):
     """Return the table of the simulated runs."""
     X, y, place = simulate(n_repetitions, n_windows)
     rows = []
-    for name, inner in models(n_trees).items():
-        for way, cv in ways().items():
-            for coverage in levels(name):
-                model = ConformalRUL(inner, cv=cv, coverage=coverage, random_state=0)
+    for name, estimator in inner.items():
+        for way, cv in ways(estimator).items():
+            for coverage in levels(estimator):
+                model = ConformalRUL(estimator, cv=cv, coverage=coverage, random_state=0)
                 results = []
                 for repetition in range(n_repetitions):
                     mine = place // (N_TRAIN + N_TEST) == repetition
@@ -143,24 +128,22 @@ def simulated_rows(n_repetitions, n_windows, n_trees):
 
 
 def load_real(folder, step):
-    """Return sequences of band energies of the real bearings, and their RUL."""
+    """Return the spectrograms of the real bearings, each a sequence of its own, and their RUL."""
     data = load_femto(folder, verbose=1)
-    energies = np.concatenate([band_energies(block) for block in blocks(data.windows)])
-    X = RunSequences.from_runs(
-        energies, data.runs, time=data.time, context={"condition": data.condition}
-    )
+    context = {"condition": data.condition}
+    X = RunSequences.from_runs(data.windows, data.runs, n_steps=1, time=data.time, context=context)
     y = data.rul[X.ends]
     # Every so many windows and each run's last.
     kept = (X.ends % step == 0) | (y == 0)
-    return X[kept], y[kept]
+    X = X[kept].map(np.asarray)
+    return bearing_rul_pipeline(fs=data.fs)[:N_FEATURE_STEPS].fit_transform(X), y[kept]
 
 
-def real_rows(X, y, n_trees):
+def real_rows(X, y, inner):
     """Return the table of the real bearings, each left out in turn."""
-    inner = {**models(n_trees), "mean life of the condition less age": DummyRUL(by="condition")}
     rows = []
     for name, estimator in inner.items():
-        for coverage in levels(name):
+        for coverage in levels(estimator):
             model = ConformalRUL(estimator, coverage=coverage)
             found = []
             for bearing in dict.fromkeys(X.runs):
@@ -198,23 +181,29 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
     parser.add_argument("folder", nargs="?", help="folder of the FEMTO bearings")
     parser.add_argument("--repetitions", type=int, default=40, help="at least 2")
-    parser.add_argument("--trees", type=int, default=10)
+    parser.add_argument("--trees", type=int, default=100)
+    parser.add_argument("--epochs", type=int, default=25)
     parser.add_argument("--step", type=int, default=8, help="every so many windows of a bearing")
-    parser.add_argument("--quick", action="store_true", help="2 repetitions of short runs")
+    parser.add_argument("--quick", action="store_true", help="2 repetitions of short runs, 1 epoch")
     parser.add_argument("--output", type=Path, default=Path("demo-output/conformal"))
     arguments = parser.parse_args()
     if arguments.repetitions < 2:
         parser.error("--repetitions must be at least 2, as their spread gives the interval")
     n_repetitions, n_windows = (2, 8) if arguments.quick else (arguments.repetitions, 20)
     if arguments.quick:
-        arguments.output = arguments.output / "quick"
+        arguments.epochs, arguments.output = 1, arguments.output / "quick"
     arguments.output.mkdir(parents=True, exist_ok=True)
     # Before the simulated part, which takes long: the folder may be wrong.
     real = load_real(arguments.folder, arguments.step) if arguments.folder else None
-    rows = simulated_rows(n_repetitions, n_windows, arguments.trees)
+    torch.set_num_threads(1)
+    inner = models(arguments.trees, arguments.epochs)
+    rows = simulated_rows(n_repetitions, n_windows, inner)
     write("conformal_simulated", rows, arguments.output)
     if real is not None:
-        write("conformal_bearings", real_rows(*real, arguments.trees), arguments.output)
+        # A network for each bearing without each other one would take days.
+        del inner["CnnLstmRUL"]
+        inner["mean life of the condition less age"] = DummyRUL(by="condition")
+        write("conformal_bearings", real_rows(*real, inner), arguments.output)
 
 
 if __name__ == "__main__":
