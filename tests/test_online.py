@@ -278,6 +278,11 @@ def test_a_state_is_small_and_has_no_objects(fitted):
         (lambda state: state.update(late=np.array([20.0, 10.0])), r"ValueError: late is \[20"),
         (lambda state: state.update(late=np.array([1e6])), "late is"),
         (lambda state: state.update(late=np.arange(5.0)), "late is"),
+        (lambda state: state.update(late=np.array([-np.inf, 10.0])), "late is"),
+        (lambda state: state.update(gaps=np.array([[20.0, 10.0]])), "gaps is"),
+        (lambda state: state.update(clock=np.array([0, 60, 50, 0.0])), "clock is"),
+        (lambda state: state.update(clock=np.array([0, 60, 60, 0.5])), "clock is"),
+        (lambda state: state.update(version=np.array(0)), "state is damaged"),
     ],
 )
 def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(fitted, change, match):
@@ -533,13 +538,13 @@ def test_a_time_far_ahead_by_mistake_is_set_back(online, caplog):
     with caplog.at_level(logging.WARNING, "skprog.online"):
         rest = [online.update(WINDOWS[8], TIME[8])]
     assert online.problem == (
-        "late: the window at 80.0 s is the 5th in a row after that of 1000000.0 s; the clock is "
-        "set back"
+        "late: 4 windows before the window at 80.0 s came after that of 1000000.0 s, whose time "
+        "was a mistake; the clock is set back"
     )
     assert caplog.messages[-1] == online.problem
     rest += run(online, WINDOWS[9:], TIME[9:])
     assert online.problem is None
-    assert online.counts["late"] == 5
+    assert online.counts["late"] == 4
     taken = [0, 1, 2, 3, *range(8, len(WINDOWS))]
     expected = OnlineRUL(online.pipeline, RULE)
     assert rest == run(expected, WINDOWS[taken], TIME[taken])[4:]
@@ -558,8 +563,10 @@ def test_a_gap_while_the_clock_was_wrong_is_counted(online):
     n_missing = online.counts["missing"]
     for time in (40.0, 50.0, 60.0, 70.0, 110.0, 120.0, 150.0):
         online.update(WINDOWS[4], time)
+        if time == 110.0:
+            assert "set back; missing: 3 of" in online.problem
     assert online.counts["missing"] == n_missing + 3 + 2
-    assert online.counts["late"] == 5
+    assert online.counts["late"] == 4
 
 
 @pytest.mark.parametrize(
@@ -581,20 +588,58 @@ def test_windows_that_are_late_alone_do_not_set_the_clock_back(online, times):
     assert online.counts["late"] == len(times) - n_taken
 
 
-SECONDS = st.floats(-1e9, 1e9)
+CONSTANT = DummyRUL("constant", constant=5).fit(X, Y)
+STEPS = st.lists(st.floats(1, 1000), min_size=2, max_size=30)
 
 
-@given(st.lists(st.tuples(st.booleans(), SECONDS), max_size=12), SECONDS)
-def test_whatever_times_came_before_the_fifth_window_in_order_is_taken(events, start):
-    online = OnlineRUL(DummyRUL("constant", constant=5).fit(X, Y), RULE)
-    for is_here, time in events:
-        online.update(WINDOWS[0] if is_here else None, time)
-    for i in range(4):
-        online.update(WINDOWS[0], start + 10.0 * i)
-    n_windows = online.n_windows
-    for i in range(4, 8):
-        online.update(WINDOWS[0], start + 10.0 * i)
-    assert online.n_windows == n_windows + 4
+@given(STEPS, st.data())
+def test_one_time_far_ahead_costs_four_windows(steps, data):
+    times = np.cumsum(steps)
+    place = data.draw(st.integers(0, len(times) - 1))
+    sent = times.copy()
+    sent[place] = data.draw(st.floats(times[-1] + 1, 1e9))
+    online = OnlineRUL(CONSTANT, RULE)
+    for time in sent:
+        online.update(WINDOWS[0], time)
+    assert online.n_windows == place + 1 + max(0, len(times) - place - 5)
+    assert online.counts["late"] == min(4, len(times) - place - 1)
+
+
+@given(STEPS, st.data())
+def test_windows_sent_again_are_not_taken_again(steps, data):
+    times = np.cumsum(steps)
+    start = data.draw(st.integers(0, len(times)))
+    online = OnlineRUL(CONSTANT, RULE)
+    for time in [*times, *times[start:]]:
+        online.update(WINDOWS[0], time)
+    assert online.n_windows == len(times)
+
+
+def test_the_age_goes_on_when_a_clock_that_was_always_ahead_is_set_right():
+    online = OnlineRUL(DummyRUL().fit(X, Y), RULE)
+    for i in range(10):
+        online.update(WINDOWS[0], 3600.0 + 10 * i)
+    rul = online.last.rul
+    for i in range(10, 15):
+        online.update(WINDOWS[0], 10.0 * i)
+    # Of the five, the first stands where the last on the other clock did.
+    assert online.last.rul == rul - 40
+
+
+def test_what_is_heard_in_time_ends_what_came_late(online):
+    online.update(WINDOWS[3], 1000.0)
+    run(online, WINDOWS[4:7], TIME[4:7])
+    online.update(None, 1010.0)
+    run(online, WINDOWS[7:9], TIME[7:9])
+    assert online.n_windows == 4
+
+
+def test_a_notice_far_ahead_by_mistake_does_not_outlive_the_next_window(online):
+    online.update(None, 1e6)
+    online.update(WINDOWS[3], 30.0)
+    online.update(None, 40.0)
+    online.update(WINDOWS[5], 50.0)
+    assert online.counts == {"missing": 2, "late": 0, "repeated": 0, "invalid": 0}
 
 
 def test_a_state_remembers_what_came_late(online):

@@ -9,8 +9,9 @@ NAN = float("nan")
 # Steps that the period is found from. One below these shares of their median and of the longest
 # is no period but a window sent twice, or a rounding error.
 N_STEPS = 31
-# So many windows too late in a row, in order among themselves, are not what is wrong: the clock is.
-N_LATE = 5
+# So many windows too late in a row, in order and at times never seen, are not what is wrong: the
+# clock is. Where these may lie is kept of the last steps longer than the period.
+N_LATE, N_GAPS = 5, 8
 SHARE_OF_MEDIAN, SHARE_OF_LONGEST = 1e-2, 1e-9
 
 
@@ -29,6 +30,9 @@ class Clock(NamedTuple):
         Last times between two of them, at most ``N_STEPS``.
     late : tuple of float
         Times of the windows that came too late since, in order, fewer than ``N_LATE``.
+    gaps : tuple of (float, float)
+        Times of windows taken in after one another, between which others may be missing, at most
+        ``N_GAPS``.
     """
 
     first: float = NAN
@@ -37,6 +41,7 @@ class Clock(NamedTuple):
     n_unheard: int = 0
     steps: tuple = ()
     late: tuple = ()
+    gaps: tuple = ()
 
     def age(self, time):
         """Return the time since the first window, which may be that of now."""
@@ -46,10 +51,11 @@ class Clock(NamedTuple):
         """Return the clock after something was heard of, at no time if that is None."""
         if time is None:
             return self._replace(n_unheard=self.n_unheard + 1)
-        return self if time <= self.heard else self._replace(heard=time, n_unheard=0)
+        clock = self._replace(late=()) if time > self.last else self
+        return clock if time <= self.heard else clock._replace(heard=time, n_unheard=0)
 
     def after_late(self, time):
-        """Return the clock after a window came too late, set back if that is one too many."""
+        """Return the clock after a window came too late, set back if it is the clock that errs."""
         before = self.late[-1:]
         if before == (time,):
             return self
@@ -57,22 +63,32 @@ class Clock(NamedTuple):
         if len(late) < N_LATE:
             return self._replace(late=late)
         begin, last = late[0], late[-2]
+        is_new = any(start < begin and time < stop for start, stop in self.gaps)
+        if not (is_new or time < self.first):
+            # They have come before.
+            return self._replace(late=late[1:])
+        # Before all others, times are of another clock, and the age goes on.
+        first = begin - (self.last - self.first) if time < self.first else self.first
         # The step to the time that was wrong is longer than that from where the times went on.
         steps = tuple(step for step in self.steps if step <= self.last - begin)
-        return Clock(min(self.first, begin), last, last, 0, steps)
+        gaps = tuple(gap for gap in self.gaps if gap[1] <= begin)
+        return Clock(first, last, last, 0, steps, (), gaps)
 
     def taken(self, time, period):
         """Return the clock after a window was taken in, and how many are missing before it."""
         if time is None:
             return self, 0
         first = time if np.isnan(self.first) else self.first
-        clock = self.after(time)._replace(first=first, last=time, n_unheard=0, late=())
+        clock = Clock(first, time, time, 0, self.steps, (), self.gaps)
         step = time - (self.heard if self.heard < time else self.last)
         if np.isnan(step):
             return clock, 0
         each = min(max(step / (1 + self.n_unheard), sys.float_info.min), sys.float_info.max)
         clock = clock._replace(steps=(*self.steps, each)[-N_STEPS:])
         period = _find_period(clock.steps) if period is None else float(period)
+        # Of the first step nobody knows how long it should have been.
+        if time - self.last > 1.5 * period or not self.steps:
+            clock = clock._replace(gaps=(*self.gaps, (self.last, time))[-N_GAPS:])
         if step <= 1.5 * period:
             return clock, 0
         n_periods = round(min(step / period, 1 / SHARE_OF_LONGEST))

@@ -88,8 +88,12 @@ class OnlineRUL(RunState):
       window at hand is taken in, as the batch would have it, and what has not been reported of
       the gap is.
     - *late*: its time lies before that of the last window taken in. Where five in a row do, each
-      later than the one before, the time that they lie before was a mistake: the clock is set
-      back, and the fifth is taken in as the window after the fourth.
+      later than the one before, all of them between two windows that were taken in after one
+      another, or all before the first, the later time was a mistake: the clock is set back, and the
+      fifth is taken in as the window after the fourth. Five that were held back until after a later
+      one look the same. What the mistake has caused stays, an alarm, its share of the average and
+      windows counted as missing, until :meth:`reset`. Before the first, the age goes on from where
+      it was.
     - *repeated*: its time is that of the last window taken in; without times, its values are. Of
       ``update(None, time)`` both count from the last time that anything was heard of.
     - *invalid*: it holds NaN or infinity, values for which an estimator inside raises a
@@ -233,8 +237,8 @@ class OnlineRUL(RunState):
             self._clock = self._clock.after_late(time)
             if self._clock.last == last:
                 return self._skip("late", f"{at} comes after that of {last} s", time)
-            what = f"{at} is the {N_LATE}th in a row after that of {last} s"
-            self._report("late", f"{what}; the clock is set back", 1)
+            what = f"{N_LATE - 1} windows before {at} came after that of {last} s"
+            self._report("late", f"{what}, whose time was a mistake; the clock is set back", 0)
             noted = self.problem
         if not np.isfinite(window).all():
             return self._skip("invalid", f"{at} holds NaN or infinity", time)
@@ -312,6 +316,7 @@ class OnlineRUL(RunState):
             self.last = RULUpdate(rul, interval, decision)
         if n_missing:
             self._report("missing", f"{n_missing} of the windows before {time} s", n_missing)
+            self.problem = f"{noted}; {self.problem}" if noted else self.problem
         return self.last
 
     def _smoothed(self, rul):

@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ._clock_base import N_LATE, N_STEPS, Clock
+from ._clock_base import N_GAPS, N_LATE, N_STEPS, Clock
 from ._fingerprint_base import fingerprint
 from ._stream_base import example_window, leaves, packed, unpacked
 
@@ -25,6 +25,7 @@ FIELDS = {
     "clock": (NUMBERS, 1),
     "steps": (NUMBERS, 1),
     "late": (NUMBERS, 1),
+    "gaps": (NUMBERS, 2),
     "digest": ("U", 0),
     "smoother": (NUMBERS, 1),
     "context_names": ("U", 1),
@@ -44,7 +45,7 @@ class RunState:
             Numbers and text. ``numpy.savez(path, **state)`` writes it and ``numpy.load(path)``
             reads it, without pickle.
         """
-        *times, steps, late = self._clock
+        *times, steps, late, gaps = self._clock
         state = {
             "version": STATE_VERSION,
             "fingerprint": self._fingerprint,
@@ -60,6 +61,7 @@ class RunState:
             "clock": times,
             "steps": steps,
             "late": late,
+            "gaps": np.reshape(gaps, (-1, 2)),
             "digest": self._digest,
             "smoother": self._smoother or (),
             "context_names": [] if self.context is None else list(self.context),
@@ -119,6 +121,8 @@ class RunState:
     def _refusal(self, state):
         """Return why a state is not for this run, None if it is."""
         version = state["version"].item()
+        if version < 1:
+            raise ValueError(f"version is {version}")
         if version > STATE_VERSION:
             return (
                 f"state has version {version} but this skprog reads up to {STATE_VERSION}; "
@@ -147,7 +151,8 @@ class RunState:
         )
         *times, n_unheard = state["clock"].tolist()
         steps, late = (tuple(state[name].tolist()) for name in ("steps", "late"))
-        self._clock = Clock(*times, int(n_unheard), steps, late)
+        gaps = tuple(map(tuple, state["gaps"].tolist()))
+        self._clock = Clock(*times, int(n_unheard), steps, late, gaps)
         self._digest = state["digest"].item()
         self._smoother = tuple(state["smoother"].tolist()) or None
         names, values = state["context_names"].tolist(), state["context"].tolist()
@@ -174,19 +179,18 @@ def _check_fields(state, n_first):
             raise TypeError(f"{name} is {values!r}")
     n_windows, is_timed = state["n_windows"].item(), state["is_timed"].item()
     is_known = n_windows >= n_first
-    clock, steps = state["clock"], state["steps"]
+    clock, steps, late, gaps = (state[name] for name in ("clock", "steps", "late", "gaps"))
     holds = {
         "n_windows": n_windows >= 0,
         "counts": len(state["counts"]) == len(PROBLEMS) and (state["counts"] >= 0).all(),
         "rul": np.isfinite(state["rul"]) == is_known,
         "interval": len(state["interval"]) in (0, 2 * is_known),
         "is_timed": is_timed in ((0, 1) if n_windows else (-1,)),
-        "clock": len(clock) == 4
-        and (np.isfinite(clock[:2]) == (is_timed == 1)).all()
-        and 0 <= clock[3] < np.inf,
+        "clock": _is_clock(clock, is_timed),
         "steps": len(steps) <= N_STEPS and ((steps > 0) & (steps < np.inf)).all(),
         # As many as there are at most, in order and before the time that they are late after.
-        "late": len(state["late"]) < N_LATE and (np.diff([*state["late"], clock[1]]) > 0).all(),
+        "late": len(late) < N_LATE and _rises([*late, *clock[1:2]]),
+        "gaps": gaps.shape[1] == 2 and len(gaps) <= N_GAPS and all(map(_rises, gaps)),
         "smoother": len(state["smoother"]) == 2 * is_known and np.isfinite(state["smoother"]).all(),
         "context": len(state["context"]) == len(state["context_names"])
         and np.isfinite(state["context"]).all(),
@@ -194,3 +198,16 @@ def _check_fields(state, n_first):
     for name, is_held in holds.items():
         if not is_held:
             raise ValueError(f"{name} is {state[name].tolist()}")
+
+
+def _is_clock(times, is_timed):
+    if len(times) != 4 or not (0 <= times[3] < np.inf and times[3] == int(times[3])):
+        return False
+    if is_timed == 1:
+        return times[0] <= times[1] <= times[2] and np.isfinite(times).all()
+    return np.isnan(times[:2]).all() and not np.isinf(times[2])
+
+
+def _rises(times):
+    """Tell whether times are finite, each above the one before; of none or NaN alone it is True."""
+    return len(times) < 2 or bool(np.isfinite(times).all() and (np.diff(times) > 0).all())
