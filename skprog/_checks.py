@@ -3,6 +3,7 @@
 Knows NumPy and scikit-learn only; every other module may import it.
 """
 
+import math
 from numbers import Integral, Real
 
 import numpy as np
@@ -34,7 +35,11 @@ def check_number(name, value, *, minimum=None, maximum=None, above=None, below=N
         bounds.append((value <= maximum, f"at most {maximum}"))
     if below is not None:
         bounds.append((value < below, f"below {below}"))
-    if not np.isfinite(value) or not all(holds for holds, _ in bounds):
+    try:
+        is_finite = math.isfinite(value)
+    except OverflowError:
+        is_finite = False
+    if not is_finite or not all(holds for holds, _ in bounds):
         wanted = " and ".join(["finite", *(text for _, text in bounds)])
         raise ValueError(f"{name}={value} must be {wanted}.")
 

@@ -1,4 +1,5 @@
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -66,7 +67,9 @@ def test_an_integer_below_its_minimum_is_refused(value, minimum):
         check_integer("hop", value, minimum=minimum)
 
 
-@pytest.mark.parametrize("value", [1, 0.5, np.float16(0.5), np.float64(0.5), np.int32(1)])
+@pytest.mark.parametrize(
+    "value", [1, 0.5, np.float16(0.5), np.float64(0.5), np.int32(1), Fraction(1, 3)]
+)
 def test_numbers_of_any_kind_pass(value):
     check_number("lr", value, above=0, maximum=1)
 
@@ -104,6 +107,7 @@ def test_bounds_are_closed_or_open_as_said(value, low, high):
         (2.5, {"above": 0, "maximum": 2}, r"^lr=2\.5 must be finite and above 0 and at most 2\.$"),
         (np.nan, {}, r"^lr=nan must be finite\.$"),
         (np.inf, {"minimum": 0}, r"^lr=inf must be finite and at least 0\.$"),
+        (10**309, {}, r"^lr=10{309} must be finite\.$"),
         (-np.inf, {"maximum": 0}, r"^lr=-inf must be finite and at most 0\.$"),
     ],
 )

@@ -531,6 +531,21 @@ def test_diverging_training_is_an_error(spectrograms):
         CnnLstmRUL(**SMALL, optimizer="sgd", lr=1e18).fit(*spectrograms)
 
 
+@pytest.mark.parametrize("target", ["rul_index", "linear"])
+def test_an_output_that_is_nan_names_the_sequence(spectrograms, target):
+    X, y = spectrograms
+    model = CnnLstmRUL(**SMALL, target=target).fit(X, y)
+    X = np.array(X[:8], dtype=np.float32)
+    X[5, -1, 1] = 3e38
+    model.net_.module_.scale.fill_(1e-9)
+    with pytest.raises(ValueError, match=r"NaN or infinite for 1 of 8 sequences, first .* 5;"):
+        model.predict(X)
+    with torch.no_grad():
+        model.net_.module_.head[-1].bias.fill_(torch.nan)
+    with pytest.raises(ValueError, match=r"for 7 of 7 sequences.* or fit again"):
+        model.predict(X[1:])
+
+
 def test_bad_data_is_refused(spectrograms, fitted):
     X, y = spectrograms
     stacked = np.asarray(X)

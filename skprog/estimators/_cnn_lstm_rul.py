@@ -9,7 +9,6 @@ from skorch.callbacks import LRScheduler
 
 from .._batches import SequenceData
 from .._checks import (
-    check_finite,
     check_integer,
     check_number,
     check_option,
@@ -421,7 +420,13 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         )
 
     def _seconds(self, outputs):
-        check_finite(outputs, "output of the network")
+        is_finite = np.isfinite(outputs).all(axis=0)
+        if not is_finite.all():
+            raise ValueError(
+                f"the network's output is NaN or infinite for {np.sum(~is_finite)} of "
+                f"{len(is_finite)} sequences, first for sequence {is_finite.argmin()}; scale down "
+                "what these hold, or fit again where it is so for all."
+            )
         if self._target == "rul_index":
             return self._index._rul(outputs)
         return np.clip(outputs, 0, 1) * self.max_life_

@@ -243,7 +243,7 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         n_leak = len(leak)
         out = np.empty((*X.shape[:-1], n_segments, n_freqs), dtype=self.dtype)
         rows = out.reshape(-1, n_segments, n_freqs)
-        tapered = torch.empty(0)
+        tapered = torch.empty(0, device="cpu")
         with np.errstate(over="ignore", invalid="ignore"):
             for part, block in blocks(X, 1, 4 * nperseg * n_segments):
                 block = block - block.mean(axis=-1, keepdims=True)
