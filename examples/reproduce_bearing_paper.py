@@ -56,7 +56,7 @@ TABLE_I = {
     "size d2": ("dense_units 1", "8", "32", "16"),
 }
 FOLDER = Path("demo-output/bearing_paper")
-FULL = {"seeds": 3, "epochs": 25, "jobs": 2, "work": FOLDER, "output": FOLDER}
+FULL = {"seeds": 5, "epochs": 25, "jobs": 2, "work": FOLDER, "output": FOLDER}
 QUICK = {**FULL, "seeds": 1, "epochs": 2, "jobs": 1}
 ENSEMBLES = ("A", "B", "C", "AB", "AC", "BC", "ABC")
 # Table II in % of MEL, in the order of paper_split, of which the last bearing may be missing.
@@ -212,7 +212,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
     parser.add_argument("folder", nargs="?", help="folder of the FEMTO bearings")
     parser.add_argument("--quick", action="store_true", help="short simulated bearings")
-    parser.add_argument("--seeds", type=int, help="3, with --quick 1")
+    parser.add_argument("--seeds", type=int, help="5, with --quick 1")
     parser.add_argument("--epochs", type=int, help="25, with --quick 2")
     parser.add_argument("--jobs", type=int, help="fits at a time, one thread each: 2, quick 1")
     parser.add_argument("--work", type=Path, help="its folder quick with --quick")
