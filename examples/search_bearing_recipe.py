@@ -139,6 +139,7 @@ MODELS = {
 }
 # Means of the predictions of several models and seeds.
 MEANS = {
+    "model A, three seeds averaged": [("model A", seed) for seed in range(3)],
     "model A and trees": [("model A", 0), ("trees: expected score", 0)],
     "quantile loss and trees": [("quantile loss, 0.35", 0), ("trees: expected score", 0)],
 }
