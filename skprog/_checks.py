@@ -4,7 +4,7 @@ Knows NumPy and scikit-learn only; every other module may import it.
 """
 
 import math
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from sklearn.utils.validation import column_or_1d, validate_data
@@ -24,7 +24,7 @@ def check_integer(name, value, *, minimum=1):
 
 def check_number(name, value, *, minimum=None, maximum=None, above=None, below=None):
     """Refuse anything but a finite number within the closed or open bounds given."""
-    if not isinstance(value, Real) or isinstance(value, bool):
+    if not isinstance(value, Integral | float | np.floating) or isinstance(value, bool):
         raise TypeError(f"{name}={value!r} must be a number.")
     bounds = []
     if minimum is not None:

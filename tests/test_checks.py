@@ -68,13 +68,15 @@ def test_an_integer_below_its_minimum_is_refused(value, minimum):
 
 
 @pytest.mark.parametrize(
-    "value", [1, 0.5, np.float16(0.5), np.float64(0.5), np.int32(1), Fraction(1, 3)]
+    "value", [1, 0.5, np.float16(0.5), np.float64(0.5), np.int32(1), np.longdouble(1)]
 )
 def test_numbers_of_any_kind_pass(value):
     check_number("lr", value, above=0, maximum=1)
 
 
-@pytest.mark.parametrize("value", ["1", None, True, 1j, [1.0], np.array(1.0), np.True_])
+@pytest.mark.parametrize(
+    "value", ["1", None, True, 1j, Fraction(1, 3), [1.0], np.array(1.0), np.True_]
+)
 def test_what_is_no_number_is_a_type_error(value):
     with pytest.raises(TypeError, match=r"lr=.* must be a number\."):
         check_number("lr", value)

@@ -91,6 +91,7 @@ def make_runs(*, pad=True):
 
 X, Y = make_runs()
 IN_RUN = X.runs == 3
+CONSTANT = DummyRUL("constant", constant=5).fit(X, Y)
 WINDOWS, TIME = X.windows[X.ends[IN_RUN]], X.time[IN_RUN]
 
 MODELS = {
@@ -242,6 +243,23 @@ def test_a_state_passes_through_json(fitted):
     assert run(restored, WINDOWS[7:], TIME[7:]) == run(online, WINDOWS[7:], TIME[7:])
 
 
+@pytest.mark.parametrize(
+    "times", [(), (None, None), (5.0,), (0.0, 10.0), (0.0, 10.0, 90.0, 20.0, 30.0)]
+)
+@pytest.mark.parametrize("n_unheard", [0, 1])
+def test_a_state_passes_through_json_at_any_time(times, n_unheard):
+    online = OnlineRUL(CONSTANT, RULE)
+    for _ in range(n_unheard):
+        online.update(None, 0.0 if times and times[0] else None)
+    for window, time in zip(WINDOWS, times, strict=False):
+        online.update(window, time)
+    text = json.dumps({name: value.tolist() for name, value in online.state_dict().items()})
+    restored = OnlineRUL(CONSTANT, RULE).load_state_dict(json.loads(text))
+    assert restored.last == online.last or not online.n_windows
+    assert restored.counts == online.counts
+    assert restored.state_dict()["gaps"].tolist() == online.state_dict()["gaps"].tolist()
+
+
 def test_a_state_knows_problems_times_and_context(fitted):
     online = OnlineRUL(fitted("dummy"), RULE, context={"condition": 1})
     run(online, WINDOWS[:3], TIME[:3])
@@ -279,7 +297,8 @@ def test_a_state_is_small_and_has_no_objects(fitted):
         (lambda state: state.update(late=np.array([1e6])), "late is"),
         (lambda state: state.update(late=np.arange(5.0)), "late is"),
         (lambda state: state.update(late=np.array([-np.inf, 10.0])), "late is"),
-        (lambda state: state.update(gaps=np.array([[20.0, 10.0]])), "gaps is"),
+        (lambda state: state.update(gaps=np.array([20.0, 10.0])), "gaps is"),
+        (lambda state: state.update(gaps=np.array([20.0])), "gaps"),
         (lambda state: state.update(clock=np.array([0, 60, 50, 0.0])), "clock is"),
         (lambda state: state.update(clock=np.array([0, 60, 60, 0.5])), "clock is"),
         (lambda state: state.update(version=np.array(0)), "state is damaged"),
@@ -588,11 +607,10 @@ def test_windows_that_are_late_alone_do_not_set_the_clock_back(online, times):
     assert online.counts["late"] == len(times) - n_taken
 
 
-CONSTANT = DummyRUL("constant", constant=5).fit(X, Y)
 STEPS = st.lists(st.floats(1, 1000), min_size=2, max_size=30)
 
 
-@given(STEPS, st.data())
+@given(st.lists(st.floats(10, 20), min_size=2, max_size=30), st.data())
 def test_one_time_far_ahead_costs_four_windows(steps, data):
     times = np.cumsum(steps)
     place = data.draw(st.integers(0, len(times) - 1))
@@ -613,6 +631,31 @@ def test_windows_sent_again_are_not_taken_again(steps, data):
     for time in [*times, *times[start:]]:
         online.update(WINDOWS[0], time)
     assert online.n_windows == len(times)
+
+
+def test_a_jump_among_the_first_windows_is_set_back_too(online):
+    for place in range(1, 5):
+        online.reset()
+        times = 10.0 * np.arange(20)
+        times[place] = 2000
+        for time in times:
+            online.update(WINDOWS[0], time)
+        assert online.n_windows == 16
+
+
+def test_a_jump_is_known_after_many_gaps(online):
+    times = [*(3600.0 + 10 * i for i in range(40) if i % 4), *(30.0 + 10 * i for i in range(10))]
+    for time in times:
+        online.update(WINDOWS[0], time)
+    assert online.n_windows == 3 + 30 + 6
+
+
+def test_what_was_heard_of_ahead_of_its_turn_is_not_missing_again(online):
+    online.update(None, 40.0)
+    online.update(WINDOWS[3], 30.0)
+    online.update(None, 40.0)
+    online.update(WINDOWS[5], 50.0)
+    assert online.counts == {"missing": 1, "late": 0, "repeated": 1, "invalid": 0}
 
 
 def test_the_age_goes_on_when_a_clock_that_was_always_ahead_is_set_right():
@@ -952,7 +995,7 @@ def test_ten_thousand_updates_leave_memory_flat(make):
         _, before = go_on(1_500)
         n_objects_after, after = go_on(1_500)
         assert n_objects_after <= n_objects + 50
-        # Of one number per update it would be 36,000; NumPy keeps small blocks for reuse.
+        # Of one number of Python per update it would be 36,000; NumPy keeps small blocks for reuse.
         assert after - before < 10_000
     finally:
         tracemalloc.stop()

@@ -289,7 +289,8 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         Raises
         ------
         ValueError
-            If sequences have another shape than in ``fit``, are empty, or hold NaN or infinity.
+            If sequences have another shape than in ``fit``, are empty, or hold NaN or infinity, or
+            values that make the network's output so.
         """
         return self.predict_channels(X).mean(axis=0)
 
@@ -309,7 +310,8 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         Raises
         ------
         ValueError
-            If sequences have another shape than in ``fit``, are empty, or hold NaN or infinity.
+            If sequences have another shape than in ``fit``, are empty, or hold NaN or infinity, or
+            values that make the network's output so.
         """
         check_is_fitted(self)
         X = check_rows(self, X, reset=False)

@@ -1,6 +1,7 @@
 """The times of a run, and what is missing between them."""
 
 import sys
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ NAN = float("nan")
 # is no period but a window sent twice, or a rounding error.
 N_STEPS = 31
 # So many windows too late in a row, in order and at times never seen, are not what is wrong: the
-# clock is. Where these may lie is kept of the last steps longer than the period.
+# clock is. Of where these may lie, the longest steps are kept.
 N_LATE, N_GAPS = 5, 8
 SHARE_OF_MEDIAN, SHARE_OF_LONGEST = 1e-2, 1e-9
 
@@ -31,7 +32,7 @@ class Clock(NamedTuple):
     late : tuple of float
         Times of the windows that came too late since, in order, fewer than ``N_LATE``.
     gaps : tuple of (float, float)
-        Times of windows taken in after one another, between which others may be missing, at most
+        Times before and after the longest steps, between which no window was taken in, at most
         ``N_GAPS``.
     """
 
@@ -69,8 +70,7 @@ class Clock(NamedTuple):
             return self._replace(late=late[1:])
         # Before all others, times are of another clock, and the age goes on.
         first = begin - (self.last - self.first) if time < self.first else self.first
-        # The step to the time that was wrong is longer than that from where the times went on.
-        steps = tuple(step for step in self.steps if step <= self.last - begin)
+        steps = tuple(after - before for before, after in pairwise(late[:-1]))
         gaps = tuple(gap for gap in self.gaps if gap[1] <= begin)
         return Clock(first, last, last, 0, steps, (), gaps)
 
@@ -79,20 +79,28 @@ class Clock(NamedTuple):
         if time is None:
             return self, 0
         first = time if np.isnan(self.first) else self.first
-        clock = Clock(first, time, time, 0, self.steps, (), self.gaps)
+        gaps = self.gaps
+        if not np.isnan(self.last):
+            gaps = tuple(sorted((*gaps, (self.last, time)), key=_length)[-N_GAPS:])
+        clock = Clock(first, time, time, 0, self.steps, (), gaps)
         step = time - (self.heard if self.heard < time else self.last)
         if np.isnan(step):
             return clock, 0
         each = min(max(step / (1 + self.n_unheard), sys.float_info.min), sys.float_info.max)
         clock = clock._replace(steps=(*self.steps, each)[-N_STEPS:])
         period = _find_period(clock.steps) if period is None else float(period)
-        # Of the first step nobody knows how long it should have been.
-        if time - self.last > 1.5 * period or not self.steps:
-            clock = clock._replace(gaps=(*self.gaps, (self.last, time))[-N_GAPS:])
+        # Heard of ahead of its turn; if further than that, at a time that was a mistake.
+        if time < self.heard <= time + N_LATE * period:
+            clock = clock._replace(heard=self.heard)
         if step <= 1.5 * period:
             return clock, 0
         n_periods = round(min(step / period, 1 / SHARE_OF_LONGEST))
         return clock, max(0, n_periods - 1 - self.n_unheard)
+
+
+def _length(gap):
+    start, stop = gap
+    return stop - start
 
 
 def _find_period(steps):

@@ -91,9 +91,9 @@ class OnlineRUL(RunState):
       later than the one before, all of them between two windows that were taken in after one
       another, or all before the first, the later time was a mistake: the clock is set back, and the
       fifth is taken in as the window after the fourth. Five that were held back until after a later
-      one look the same. What the mistake has caused stays, an alarm, its share of the average and
-      windows counted as missing, until :meth:`reset`. Before the first, the age goes on from where
-      it was.
+      one look the same. Before the first, the age goes on from where it was. What the mistake has
+      caused stays until :meth:`reset`: an alarm, its share of the average, windows counted as
+      missing. Late windows at times among those taken in stay late.
     - *repeated*: its time is that of the last window taken in; without times, its values are. Of
       ``update(None, time)`` both count from the last time that anything was heard of.
     - *invalid*: it holds NaN or infinity, values for which an estimator inside raises a

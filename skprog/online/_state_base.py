@@ -25,7 +25,7 @@ FIELDS = {
     "clock": (NUMBERS, 1),
     "steps": (NUMBERS, 1),
     "late": (NUMBERS, 1),
-    "gaps": (NUMBERS, 2),
+    "gaps": (NUMBERS, 1),
     "digest": ("U", 0),
     "smoother": (NUMBERS, 1),
     "context_names": ("U", 1),
@@ -61,7 +61,7 @@ class RunState:
             "clock": times,
             "steps": steps,
             "late": late,
-            "gaps": np.reshape(gaps, (-1, 2)),
+            "gaps": np.ravel(gaps),
             "digest": self._digest,
             "smoother": self._smoother or (),
             "context_names": [] if self.context is None else list(self.context),
@@ -151,7 +151,7 @@ class RunState:
         )
         *times, n_unheard = state["clock"].tolist()
         steps, late = (tuple(state[name].tolist()) for name in ("steps", "late"))
-        gaps = tuple(map(tuple, state["gaps"].tolist()))
+        gaps = tuple(map(tuple, state["gaps"].reshape(-1, 2).tolist()))
         self._clock = Clock(*times, int(n_unheard), steps, late, gaps)
         self._digest = state["digest"].item()
         self._smoother = tuple(state["smoother"].tolist()) or None
@@ -190,7 +190,7 @@ def _check_fields(state, n_first):
         "steps": len(steps) <= N_STEPS and ((steps > 0) & (steps < np.inf)).all(),
         # As many as there are at most, in order and before the time that they are late after.
         "late": len(late) < N_LATE and _rises([*late, *clock[1:2]]),
-        "gaps": gaps.shape[1] == 2 and len(gaps) <= N_GAPS and all(map(_rises, gaps)),
+        "gaps": len(gaps) in range(0, 2 * N_GAPS + 1, 2) and all(map(_rises, gaps.reshape(-1, 2))),
         "smoother": len(state["smoother"]) == 2 * is_known and np.isfinite(state["smoother"]).all(),
         "context": len(state["context"]) == len(state["context_names"])
         and np.isfinite(state["context"]).all(),
