@@ -558,7 +558,7 @@ def test_a_time_far_ahead_by_mistake_is_set_back(online, caplog):
         rest = [online.update(WINDOWS[8], TIME[8])]
     assert online.problem == (
         "late: 4 windows before the window at 80.0 s came after that of 1000000.0 s, whose time "
-        "was a mistake; the clock is set back"
+        "seems a mistake; the clock is set back"
     )
     assert caplog.messages[-1] == online.problem
     rest += run(online, WINDOWS[9:], TIME[9:])
@@ -641,6 +641,23 @@ def test_a_jump_among_the_first_windows_is_set_back_too(online):
         for time in times:
             online.update(WINDOWS[0], time)
         assert online.n_windows == 16
+
+
+@pytest.mark.parametrize(
+    ("times", "n_taken"),
+    [
+        # Each sent twice.
+        ((1e6, 30, 30, 40, 40, 50, 50, 60, 60, 70, 70), 2),
+        # Sent again after the clock was set back.
+        ((1e6, 30, 40, 50, 60, 70, 80, 30, 40, 50, 60, 70, 80), 3),
+        # Some that came before, then new ones.
+        ((1e6, 10, 30, 40, 50, 60, 70), 2),
+    ],
+)
+def test_late_windows_sent_again_hinder_nothing(online, times, n_taken):
+    for time in times:
+        online.update(WINDOWS[3], float(time))
+    assert online.n_windows == 3 + n_taken
 
 
 def test_a_jump_is_known_after_many_gaps(online):

@@ -238,7 +238,7 @@ class OnlineRUL(RunState):
             if self._clock.last == last:
                 return self._skip("late", f"{at} comes after that of {last} s", time)
             what = f"{N_LATE - 1} windows before {at} came after that of {last} s"
-            self._report("late", f"{what}, whose time was a mistake; the clock is set back", 0)
+            self._report("late", f"{what}, whose time seems a mistake; the clock is set back", 0)
             noted = self.problem
         if not np.isfinite(window).all():
             return self._skip("invalid", f"{at} holds NaN or infinity", time)
