@@ -667,6 +667,14 @@ def test_a_jump_is_known_after_many_gaps(online):
     assert online.n_windows == 3 + 30 + 6
 
 
+@pytest.mark.parametrize(("times", "n_missing"), [((60,), 3), ((30, 60), 2), ((30, 40, 60), 1)])
+def test_what_is_missing_before_a_notice_is_counted_too(online, times, n_missing):
+    online.update(None, 50.0)
+    for time in times:
+        online.update(WINDOWS[3], float(time))
+    assert online.counts["missing"] == n_missing
+
+
 def test_what_was_heard_of_ahead_of_its_turn_is_not_missing_again(online):
     online.update(None, 40.0)
     online.update(WINDOWS[3], 30.0)

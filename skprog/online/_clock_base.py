@@ -26,7 +26,7 @@ class Clock(NamedTuple):
     heard : float
         Last time that anything was heard of, a window that could not be taken in included.
     n_unheard : int
-        Windows reported missing since then, without a time.
+        Windows reported since the last one taken in, which were not taken in.
     steps : tuple of float
         Last times between two of them, at most ``N_STEPS``.
     late : tuple of float
@@ -53,7 +53,9 @@ class Clock(NamedTuple):
         if time is None:
             return self._replace(n_unheard=self.n_unheard + 1)
         clock = self._replace(late=()) if time > self.last else self
-        return clock if time <= self.heard else clock._replace(heard=time, n_unheard=0)
+        if time <= self.heard:
+            return clock
+        return clock._replace(heard=time, n_unheard=self.n_unheard + 1)
 
     def after_late(self, time):
         """Return the clock after a window came too late, set back if it is the clock that errs."""
@@ -83,19 +85,22 @@ class Clock(NamedTuple):
         if not np.isnan(self.last):
             gaps = tuple(sorted((*gaps, (self.last, time)), key=_length)[-N_GAPS:])
         clock = Clock(first, time, time, 0, self.steps, (), gaps)
-        step = time - (self.heard if self.heard < time else self.last)
+        # Before the first window there is but what was heard of.
+        is_first = np.isnan(self.last)
+        step = time - (self.heard if is_first and self.heard < time else self.last)
         if np.isnan(step):
             return clock, 0
-        each = min(max(step / (1 + self.n_unheard), sys.float_info.min), sys.float_info.max)
+        n_between = 0 if is_first else self.n_unheard - (self.heard >= time)
+        each = min(max(step / (1 + n_between), sys.float_info.min), sys.float_info.max)
         clock = clock._replace(steps=(*self.steps, each)[-N_STEPS:])
         period = _find_period(clock.steps) if period is None else float(period)
         # Heard of ahead of its turn; if further than that, at a time that was a mistake.
         if time < self.heard <= time + N_LATE * period:
-            clock = clock._replace(heard=self.heard)
+            clock = clock._replace(heard=self.heard, n_unheard=1)
         if step <= 1.5 * period:
             return clock, 0
         n_periods = round(min(step / period, 1 / SHARE_OF_LONGEST))
-        return clock, max(0, n_periods - 1 - self.n_unheard)
+        return clock, max(0, n_periods - 1 - n_between)
 
 
 def _length(gap):
