@@ -11,6 +11,8 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 BLOCK_BYTES = 1 << 24
 FLOATS = (np.float32, np.float16)
+# Bits of a float16 that are all set in NaN and infinity, and in no other number.
+EXPONENT = np.uint16(0x7C00)
 
 
 def check_integer(name, value, *, minimum=1):
@@ -68,7 +70,12 @@ def check_finite(X, name="X"):
 
 def finite_rows(X):
     """Tell which rows of an array are finite throughout, (n_rows,)."""
-    return np.isfinite(X).all(axis=tuple(range(1, X.ndim)))
+    if X.dtype == np.float16:
+        # NumPy has no fast way for these: ten times the time.
+        is_finite = X.view(np.uint16) & EXPONENT != EXPONENT
+    else:
+        is_finite = np.isfinite(X)
+    return is_finite.all(axis=tuple(range(1, X.ndim)))
 
 
 def refuse_row(values, row, name="X"):

@@ -22,6 +22,7 @@ from skprog._checks import (
     check_rows,
     check_rul,
     check_runs,
+    finite_rows,
     is_sequences,
 )
 from skprog.sequences import RunSequences
@@ -136,6 +137,13 @@ def test_an_option_is_one_of_those_listed():
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (7,), (9, 4), (30, 2, 3), (5, 0, 2), (0, 3)])
 def test_finite_arrays_pass(small_blocks, shape, dtype):
     check_finite(np.ones(shape, dtype=dtype))
+
+
+def test_every_float16_is_finite_or_not_as_numpy_says():
+    X = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    np.testing.assert_array_equal(finite_rows(X), np.isfinite(X))
+    # Bytes in the other order.
+    np.testing.assert_array_equal(finite_rows(X.astype(">f2")), np.isfinite(X))
 
 
 @pytest.mark.parametrize("X", [[1, 2], [True], ["a"], np.array([None]), np.int8([[1]]), 3, 1 + 2j])

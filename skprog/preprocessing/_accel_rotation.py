@@ -5,7 +5,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import check_finite
-from ._base import check_same_size, check_windows, keep_earlier_fit, map_windows
+from ._base import SQRT_HALF, check_same_size, check_windows, keep_earlier_fit, map_windows
 
 AXES = ("n_channels=2", "n_timepoints")
 
@@ -94,9 +94,8 @@ class AccelRotation45(TransformerMixin, BaseEstimator):
         check_finite(X)
         rotated = np.empty((*X.shape[:-2], 3, X.shape[-1]), dtype=X.dtype)
         rotated[..., :2, :] = X
-        half = np.sqrt(0.5, dtype=np.float32)
         with np.errstate(over="ignore"):
-            rotated[..., 2, :] = half * X[..., 0, :] + half * X[..., 1, :]
+            rotated[..., 2, :] = SQRT_HALF * X[..., 0, :] + SQRT_HALF * X[..., 1, :]
         if np.isinf(rotated[..., 2, :]).any():
             raise ValueError(
                 f"(h + v)/√2 exceeds the largest {X.dtype}, {np.finfo(X.dtype).max:.6g}; pass "
