@@ -335,6 +335,23 @@ def test_an_even_kernel_of_ones_sums_one_more_value_to_the_right():
 
 
 @pytest.mark.parametrize("window_shape", [(12, 9), (6,)])
+def test_steps_of_sequences_under_way_end_where_the_lstm_does(window_shape):
+    network = seeded(partial(CnnLstm, window_shape, **SMALL)).double().eval()
+    windows = normal(9, 2, *window_shape).double()
+    states = torch.zeros(4, 2, 2, network.lstm.hidden_size, dtype=torch.float64)
+    with torch.no_grad():
+        for channels in windows:
+            states = torch.cat([torch.zeros_like(states[:1]), states[:-1]])
+            states = network.step(states, network.encode(channels))
+        for n_steps, (hidden, cell) in enumerate(zip(*states.unbind(2), strict=True), 1):
+            features = network.encode(windows[-n_steps:].flatten(0, 1)).view(n_steps, 2, -1)
+            _, expected = network.lstm(features.transpose(0, 1))
+            torch.testing.assert_close((hidden, cell), (expected[0][0], expected[1][0]))
+            target = network(windows[-n_steps:].transpose(0, 1))
+            torch.testing.assert_close(network.read(hidden), target)
+
+
+@pytest.mark.parametrize("window_shape", [(12, 9), (6,)])
 def test_distinct_windows_with_an_index_give_what_stacked_sequences_give(window_shape):
     network = seeded(partial(CnnLstm, window_shape, **SMALL))
     windows = normal(10, *window_shape)

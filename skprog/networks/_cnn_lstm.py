@@ -109,10 +109,37 @@ class CnnLstm(nn.Module):
 
     def decode(self, features):
         """Map features (n_sequences, n_steps, n_features) to targets (n_sequences,)."""
-        _, (state, _) = self.lstm(features)
+        _, (hidden, _) = self.lstm(features)
+        return self.read(hidden[-1])
+
+    def read(self, hidden):
+        """Map last hidden states (n_sequences, lstm_units) of the LSTM to targets."""
         # The output stays in full precision under autocast: bfloat16 has 8 bits, too few for a RUL.
-        with torch.autocast(state.device.type, enabled=False):
-            return self.head(self.dropout(state[-1].to(self.scale.dtype))).squeeze(-1)
+        with torch.autocast(hidden.device.type, enabled=False):
+            return self.head(self.dropout(hidden.to(self.scale.dtype))).squeeze(-1)
+
+    def step(self, states, features):
+        """Take a window into several sequences that are under way, one of each length.
+
+        Parameters
+        ----------
+        states : Tensor of shape (n_lengths, n_channels, 2, lstm_units)
+            Hidden and cell state of the LSTM after the windows so far, 0 before the first.
+        features : Tensor of shape (n_channels, n_features)
+            What :meth:`encode` makes of the window, the same for all sequences.
+
+        Returns
+        -------
+        Tensor of shape (n_lengths, n_channels, 2, lstm_units)
+            The states after it.
+        """
+        hidden, cell = states.unbind(2)
+        weights_in, weights, bias_in, bias = self.lstm.all_weights[0]
+        gates = F.linear(hidden.flatten(0, 1), weights, bias).unflatten(0, hidden.shape[:2])
+        gates += F.linear(features, weights_in, bias_in)
+        enter, forget, new, leave = gates.chunk(4, dim=-1)
+        cell = forget.sigmoid() * cell + enter.sigmoid() * new.tanh()
+        return torch.stack([leave.sigmoid() * cell.tanh(), cell], dim=2)
 
     def forward(self, X, index=None):
         """Map sequences to targets of shape (n_sequences,).

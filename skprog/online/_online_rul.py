@@ -12,7 +12,7 @@ from .._checks import check_integer, check_number, check_option, check_plain
 from ..decision import MaintenanceRule, find_max_life
 from ._clock_base import N_LATE, Clock
 from ._state_base import PROBLEMS, RunState
-from ._stream_base import Moment, append, example_window, find_n_steps, take_apart
+from ._stream_base import Moment, example_window, find_n_steps, take_apart
 
 logger = logging.getLogger("skprog.online")
 
@@ -38,9 +38,8 @@ class RULUpdate(NamedTuple):
 class OnlineRUL(RunState):
     """Remaining useful life and maintenance decision of one unit as its windows arrive.
 
-    An update computes features and encoding of the new window only and keeps the encodings of the
-    last ``n_steps`` windows. Results are those of ``pipeline.predict`` and of the rule on the
-    windows of the run so far.
+    An update computes the features of the new window only, which enters a network once. Results are
+    those of ``pipeline.predict`` and of the rule on the windows of the run so far.
 
     Parameters
     ----------
@@ -104,8 +103,9 @@ class OnlineRUL(RunState):
     ValueError from inside is one if noise of that shape causes one as well.
 
     **What an update costs.** Transformers of this package, up to the first of another kind, see
-    the new window only, and :class:`~skprog.estimators.CnnLstmRUL` encodes no other. Any other
-    estimator is given the last ``n_steps`` windows, so that it gets no faster.
+    the new window only, and so does :class:`~skprog.estimators.CnnLstmRUL` without mixed precision,
+    which keeps the states of the LSTM for all sequences under way. Any other estimator is given the
+    last ``n_steps`` windows, so that it gets no faster.
 
     Examples
     --------
@@ -286,10 +286,7 @@ class OnlineRUL(RunState):
 
     def _read(self, windows, time):
         """Return memories, RUL and interval with one more window, and change nothing."""
-        memories = [
-            append(memory, new, self.n_steps)
-            for memory, new in zip(self._memories, self._parts.encode(windows), strict=True)
-        ]
+        memories = self._parts.take(self._memories, windows, self.n_steps)
         n_padded = max(0, self.n_steps - self.n_windows - 1)
         steps = np.maximum(np.arange(self.n_steps) - n_padded, 0)
         age = None if time is None else self._clock.age(time)

@@ -161,10 +161,10 @@ class RunState:
             return
         self._is_timed = bool(state["is_timed"])
         self._shape = tuple(state["shape"].astype(int).tolist())
-        news = self._parts.encode(example_window(self._shape))
+        news = self._parts.take(self._memories, example_window(self._shape), self.n_steps)
         for i, (part, new) in enumerate(zip(leaves(self._parts), news, strict=True)):
             memory, dtype = state[f"memory_{i}"], state[f"memory_type_{i}"].item()
-            if len(memory) != min(self.n_windows, self.n_steps):
+            if len(memory) != max(len(new), min(self.n_windows, self.n_steps)):
                 raise ValueError(f"{len(memory)} windows kept of {self.n_windows}")
             if memory.shape[1:] != tuple(new.shape[1:]) or not np.isfinite(memory).all():
                 raise ValueError(f"memory_{i} of shape {memory.shape} does not fit or is NaN")
