@@ -256,6 +256,17 @@ def test_pooling_keeps_the_largest_of_each_group(windows, pool_size, dtype):
             np.testing.assert_array_equal(pooled[..., band, :], group.max(axis=-2))
 
 
+def test_a_field_of_packed_records_is_taken():
+    records = np.zeros((3, 8, 2), dtype=[("flag", np.int8), ("power", np.float16)])
+    records["power"] = np.random.default_rng(0).standard_normal((3, 8, 2))
+    S = records["power"]
+    assert S.strides[-1] % S.itemsize
+    pool = FrequencyMaxPool(2).fit(S)
+    np.testing.assert_array_equal(pool.transform(S), pool.transform(S.copy()))
+    rotated = AccelRotation45().fit_transform(S[:, :2])
+    np.testing.assert_array_equal(rotated, AccelRotation45().fit_transform(S[:, :2].copy()))
+
+
 @pytest.mark.parametrize(
     ("pool_size", "error", "message"),
     [
