@@ -296,6 +296,15 @@ def test_bfloat16_agrees_roughly(spectrograms):
     np.testing.assert_allclose(half.predict(X), full.predict(X), atol=0.05 * full.max_life_)
 
 
+@pytest.mark.parametrize("shape", [(60, 5), (60, 5, 3)])
+def test_bfloat16_takes_vectors_and_single_numbers(shape):
+    X = np.random.default_rng(0).standard_normal(shape)
+    y = np.arange(60.0)
+    half = CnnLstmRUL(**SMALL, amp="bf16").fit(X, y)
+    full = CnnLstmRUL(**SMALL).fit(X, y)
+    np.testing.assert_allclose(half.predict(X), full.predict(X), atol=0.05 * full.max_life_)
+
+
 def test_progress_bar_shows_losses_only_when_asked(spectrograms, capsys):
     CnnLstmRUL(**SMALL).fit(*spectrograms)
     assert capsys.readouterr() == ("", "")

@@ -348,7 +348,7 @@ def test_steps_of_sequences_under_way_end_where_the_lstm_does(window_shape):
             _, expected = network.lstm(features.transpose(0, 1))
             torch.testing.assert_close((hidden, cell), (expected[0][0], expected[1][0]))
             target = network(windows[-n_steps:].transpose(0, 1))
-            torch.testing.assert_close(network.read(hidden), target)
+            torch.testing.assert_close(network.regress(hidden), target)
 
 
 @pytest.mark.parametrize("window_shape", [(12, 9), (6,)])

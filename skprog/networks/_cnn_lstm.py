@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ._blocks import lstm_autocast
+
 
 class CnnLstm(nn.Module):
     """Convolutional encoder of each window, LSTM over the windows, dense head [1]_.
@@ -109,37 +111,38 @@ class CnnLstm(nn.Module):
 
     def decode(self, features):
         """Map features (n_sequences, n_steps, n_features) to targets (n_sequences,)."""
-        _, (hidden, _) = self.lstm(features)
-        return self.read(hidden[-1])
+        with lstm_autocast(features.device):
+            _, (hidden, _) = self.lstm(features.to(self.scale.dtype))
+        return self.regress(hidden[-1])
 
-    def read(self, hidden):
+    def regress(self, hidden):
         """Map last hidden states (n_sequences, lstm_units) of the LSTM to targets."""
         # The output stays in full precision under autocast: bfloat16 has 8 bits, too few for a RUL.
         with torch.autocast(hidden.device.type, enabled=False):
             return self.head(self.dropout(hidden.to(self.scale.dtype))).squeeze(-1)
 
     def step(self, states, features):
-        """Take a window into several sequences that are under way, one of each length.
+        """Take one more window into several sequences.
 
         Parameters
         ----------
-        states : Tensor of shape (n_lengths, n_channels, 2, lstm_units)
+        states : Tensor of shape (n_sequences, n_channels, 2, lstm_units)
             Hidden and cell state of the LSTM after the windows so far, 0 before the first.
         features : Tensor of shape (n_channels, n_features)
             What :meth:`encode` makes of the window, the same for all sequences.
 
         Returns
         -------
-        Tensor of shape (n_lengths, n_channels, 2, lstm_units)
+        Tensor of shape (n_sequences, n_channels, 2, lstm_units)
             The states after it.
         """
         hidden, cell = states.unbind(2)
         weights_in, weights, bias_in, bias = self.lstm.all_weights[0]
         gates = F.linear(hidden.flatten(0, 1), weights, bias).unflatten(0, hidden.shape[:2])
         gates += F.linear(features, weights_in, bias_in)
-        enter, forget, new, leave = gates.chunk(4, dim=-1)
-        cell = forget.sigmoid() * cell + enter.sigmoid() * new.tanh()
-        return torch.stack([leave.sigmoid() * cell.tanh(), cell], dim=2)
+        input_gate, forget_gate, candidate, output_gate = gates.chunk(4, dim=-1)
+        cell = forget_gate.sigmoid() * cell + input_gate.sigmoid() * candidate.tanh()
+        return torch.stack([output_gate.sigmoid() * cell.tanh(), cell], dim=2)
 
     def forward(self, X, index=None):
         """Map sequences to targets of shape (n_sequences,).
