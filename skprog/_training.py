@@ -226,25 +226,25 @@ def predict_sequences(net, data, *, batch_size=512):
         Outputs as float64.
     """
     parts = _parts(data.windows, batch_size)
-    features = torch.cat([_encoded(net, windows) for windows in parts])
+    features = torch.cat([encode_windows(net, windows) for windows in parts])
     outputs = []
     for sequences in _parts(np.arange(len(data)), batch_size):
         index = torch.from_numpy(data.sequence_index(sequences)).to(net.device)
-        outputs.append(_decoded(net, features, index))
+        outputs.append(decode_sequences(net, features, index))
     return torch.cat(outputs).double().numpy().reshape(data.n_channels, -1)
 
 
-def _encoded(net, windows):
+def encode_windows(net, windows, *, multiple=16):
     """Return the features (n_windows, n_features) of windows, a tensor on the net's device."""
     with torch.inference_mode(), net.autocast():
         windows = as_tensor(windows).to(net.device, torch.float32)
-        return evaluating(net).encode(_padded(windows))[: len(windows)]
+        return evaluating(net).encode(_padded(windows, multiple))[: len(windows)]
 
 
-def _decoded(net, features, index):
+def decode_sequences(net, features, index, *, multiple=16):
     """Return the outputs (n_sequences,) of sequences (n_sequences, n_steps) of features."""
     with torch.inference_mode(), net.autocast():
-        output = evaluating(net).decode(features[_padded(index)])
+        output = evaluating(net).decode(features[_padded(index, multiple)])
         return output[: len(index)].float().cpu()
 
 

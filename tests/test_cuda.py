@@ -16,6 +16,7 @@ from skprog.estimators import (
     TimeSeriesClassifier,
 )
 from skprog.estimators._time_series import NETWORKS
+from skprog.online import OnlineRUL
 from skprog.sequences import RunSequences
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
@@ -115,6 +116,20 @@ def test_remaining_life_is_predicted_alike_on_both():
     X = RunSequences.from_runs(windows, np.repeat(list("abcd"), 15), n_steps=4, time=time)
     model = CnnLstmRUL(max_epochs=2, device="cuda", random_state=0).fit(X, rul)
     np.testing.assert_allclose(on_cpu(model).predict(X), model.predict(X), atol=2)
+
+
+@pytest.mark.parametrize("amp", [None, "bf16", "fp16"])
+def test_window_by_window_equals_batch(amp):
+    rng = np.random.default_rng(0)
+    windows = rng.normal(size=(30, 2, 84, 25)).astype(np.float32)
+    rul = np.tile(np.arange(15)[::-1] * 10.0, 2)
+    X = RunSequences.from_runs(windows, np.repeat(list("ab"), 15), n_steps=4)
+    model = CnnLstmRUL(max_epochs=2, amp=amp, device="cuda", random_state=0).fit(X, rul)
+    online = OnlineRUL(model)
+    before = [online.update(window).rul for window in windows[:7]]
+    online = OnlineRUL(model).load_state_dict(online.state_dict())
+    updates = before + [online.update(window).rul for window in windows[7:15]]
+    np.testing.assert_allclose(updates, model.predict(X)[:15], rtol=0, atol=2)
 
 
 @pytest.mark.parametrize("head", ["dense", "local"])

@@ -1,3 +1,4 @@
+import copy
 import gc
 import json
 import logging
@@ -21,6 +22,8 @@ from skprog.decision import MaintenanceRule
 from skprog.deploy import load, save
 from skprog.estimators import CnnLstmRUL, ConformalRUL, DummyRUL
 from skprog.online import OnlineRUL
+from skprog.online._leaf_base import EncodingsPart, StatesPart
+from skprog.online._stream_base import leaves, take_apart
 from skprog.preprocessing import (
     AccelRotation45,
     FrequencyMaxPool,
@@ -222,17 +225,30 @@ def test_integers_and_float64_are_taken(fitted):
 @pytest.mark.parametrize(
     "name", ["network", "votes", "mixed precision", "conformal first", "dummy", "recipe"]
 )
-@pytest.mark.parametrize("n_before", [0, 2, 9])
-def test_a_saved_state_goes_on_as_if_nothing_had_happened(fitted, name, n_before, tmp_path):
-    make = lambda: OnlineRUL(fitted(name), RULE, context={"condition": 1})  # noqa: E731
+@pytest.mark.parametrize("n_before", [0, 2, N_STEPS - 1, N_STEPS, N_STEPS + 1, 9])
+@pytest.mark.parametrize("pad", [True, False])
+def test_a_saved_state_goes_on_as_if_nothing_had_happened(fitted, name, pad, n_before, tmp_path):
+    make = lambda: OnlineRUL(fitted(name), RULE, pad=pad, context={"condition": 1})  # noqa: E731
     expected = run(make())
     online = make()
     before = run(online, WINDOWS[:n_before], TIME[:n_before])
     np.savez(tmp_path / "state.npz", **online.state_dict())
     with np.load(tmp_path / "state.npz", allow_pickle=False) as state:
         restored = make().load_state_dict(state)
-    assert before + run(restored, WINDOWS[n_before:], TIME[n_before:]) == expected
+    updates = before + run(restored, WINDOWS[n_before:], TIME[n_before:])
+    np.testing.assert_equal(updates, expected)
     assert restored.n_windows == len(WINDOWS)
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda online: pickle.loads(pickle.dumps(online))]
+)
+def test_a_copy_in_mid_run_goes_its_own_way(fitted, copied):
+    online = OnlineRUL(fitted("votes"), RULE)
+    run(online, WINDOWS[:7], TIME[:7])
+    twin = copied(online)
+    rest = run(online, WINDOWS[7:], TIME[7:])
+    assert run(twin, WINDOWS[7:], TIME[7:]) == rest
 
 
 def test_a_state_passes_through_json(fitted):
@@ -288,7 +304,10 @@ def test_a_state_is_small_and_has_no_objects(fitted):
     [
         (lambda state: state.pop("clock"), r"state is damaged \(KeyError: 'clock'\)"),
         (lambda state: state.pop("memory_0"), "state is damaged"),
-        (lambda state: state.update(memory_0=state["memory_0"][1:]), "4 windows kept of 7"),
+        (
+            lambda state: state.update(memory_0=state["memory_0"][1:]),
+            "length 4 after 7 windows",
+        ),
         (lambda state: state.update(memory_type_0=np.array("")), "state is damaged"),
         (lambda state: state.update(version=np.array(2)), "version 2 .* reads up to 1; upgrade"),
         (lambda state: state.update(fingerprint=np.array("0")), "state is of another model"),
@@ -375,13 +394,13 @@ def test_a_state_of_another_model_is_refused(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_copy_of_the_model_takes_its_state(fitted, name):
     # The one with a lambda is the exception to what can be pickled.
-    copy = fitted(name)
+    model = fitted(name)
     if name != "regressor on features":
-        copy = pickle.loads(pickle.dumps(copy))
+        model = pickle.loads(pickle.dumps(model))
     params = {"n_steps": N_STEPS, "context": {"condition": 1}}
     online = OnlineRUL(fitted(name), RULE, **params)
     run(online, WINDOWS[:3], TIME[:3])
-    restored = OnlineRUL(copy, RULE, **params).load_state_dict(online.state_dict())
+    restored = OnlineRUL(model, RULE, **params).load_state_dict(online.state_dict())
     assert restored.update(WINDOWS[3], TIME[3]) == online.update(WINDOWS[3], TIME[3])
 
 
@@ -390,15 +409,15 @@ def test_a_model_saved_to_a_file_takes_the_state(fitted, name, tmp_path):
     save(fitted(name), tmp_path / "model.safetensors")
     context = {"condition": 1}
     state = OnlineRUL(fitted(name), RULE, context=context).state_dict()
-    copy = load(tmp_path / "model.safetensors")
-    OnlineRUL(copy, RULE, context=context).load_state_dict(state)
+    model = load(tmp_path / "model.safetensors")
+    OnlineRUL(model, RULE, context=context).load_state_dict(state)
 
 
 def test_how_a_model_is_run_is_of_no_account(fitted):
     state = OnlineRUL(fitted("recipe"), RULE).state_dict()
-    copy = pickle.loads(pickle.dumps(fitted("recipe")))
-    copy.set_params(distributionalrul__classifier__n_jobs=2, verbose=True)
-    OnlineRUL(copy, RULE).load_state_dict(state)
+    model = pickle.loads(pickle.dumps(fitted("recipe")))
+    model.set_params(distributionalrul__classifier__n_jobs=2, verbose=True)
+    OnlineRUL(model, RULE).load_state_dict(state)
 
 
 def test_a_model_with_values_of_any_layout_takes_its_state(fitted):
@@ -406,8 +425,8 @@ def test_a_model_with_values_of_any_layout_takes_its_state(fitted):
     model[-1].coef_ = np.repeat(model[-1].coef_, 2)[::2]
     model[-1].parts_ = np.array([model[-1].coef_, None], dtype=object)
     state = OnlineRUL(model, RULE, n_steps=N_STEPS).state_dict()
-    copy = pickle.loads(pickle.dumps(model))
-    OnlineRUL(copy, RULE, n_steps=N_STEPS).load_state_dict(state)
+    model = pickle.loads(pickle.dumps(model))
+    OnlineRUL(model, RULE, n_steps=N_STEPS).load_state_dict(state)
 
 
 @pytest.mark.parametrize(
@@ -441,7 +460,13 @@ def test_a_model_with_values_of_any_layout_takes_its_state(fitted):
         ("memory_0", "x"),
         ("memory_0", np.zeros((5, 1, 4))),
         ("memory_0", [[1.0], [1.0, 2.0]]),
+        ("memory_0", np.full((5, 1, 2, 8), 1 + 1j)),
+        ("memory_0", np.full((5, 1, 2, 8), 1e300)),
+        ("memory_0", np.full((5, 1, 2, 8), 1.1)),
+        ("memory_0", np.full((5, 1, 2, 8), [[0], [-5.1]])),
         ("memory_type_0", "torch.int8"),
+        ("memory_type_0", "torch.float16"),
+        ("memory_type_0", "torch.bfloat16"),
         ("version", "x"),
     ],
 )
@@ -451,6 +476,20 @@ def test_a_damaged_state_is_refused_and_changes_nothing(fitted, name, value):
     before = online.state_dict()
     with pytest.raises(ValueError, match="state is damaged"):
         online.load_state_dict({**before, name: value})
+    np.testing.assert_equal(online.state_dict(), before)
+
+
+@pytest.mark.parametrize("value", [np.inf, 1e300])
+@pytest.mark.parametrize("name", ["mixed precision", "recipe"])
+def test_a_damaged_memory_of_any_kind_is_refused(fitted, name, value):
+    online = OnlineRUL(fitted(name), RULE, context={"condition": 1})
+    run(online, WINDOWS[:7], TIME[:7])
+    before = online.state_dict()
+    damaged = np.full(before["memory_0"].shape, value)
+    if name == "recipe" and value < np.inf:
+        damaged = damaged.astype("U8")
+    with pytest.raises(ValueError, match=r"state is damaged .* a memory"):
+        online.load_state_dict({**before, "memory_0": damaged})
     np.testing.assert_equal(online.state_dict(), before)
 
 
@@ -900,16 +939,46 @@ def test_a_transformer_that_is_derived_is_given_every_window(fitted):
     np.testing.assert_allclose(rul, model.predict(X[IN_RUN]), rtol=0, atol=1e-6 * Y.max())
 
 
-def test_vectors_and_single_numbers_are_windows_too():
+@pytest.mark.parametrize("window_shape", [(), (3,)])
+@pytest.mark.parametrize("n_steps", [1, 4])
+@pytest.mark.parametrize("amp", [None, "bf16"])
+def test_vectors_and_single_numbers_are_windows_too(amp, n_steps, window_shape):
     rng = np.random.default_rng(0)
-    for shape in ((30, 4, 3), (30, 4)):
-        values = rng.standard_normal(shape)
-        model = network().fit(values, np.arange(30.0))
-        run_of_values = rng.standard_normal((10, *shape[2:])).astype(np.float32)
-        X = RunSequences.from_runs(run_of_values, np.zeros(10), n_steps=4)
-        online = OnlineRUL(model)
-        rul = [online.update(window).rul for window in run_of_values]
-        np.testing.assert_allclose(rul, model.predict(X), rtol=0, atol=1e-6 * 29)
+    values = rng.standard_normal((30, n_steps, *window_shape))
+    model = network(amp=amp).fit(values, np.arange(30.0))
+    run_of_values = rng.standard_normal((10, *window_shape)).astype(np.float32)
+    X = RunSequences.from_runs(run_of_values, np.zeros(10), n_steps=n_steps)
+    online = OnlineRUL(model)
+    rul = [online.update(window).rul for window in run_of_values]
+    np.testing.assert_allclose(rul, model.predict(X), rtol=0, atol=1e-6 * 29)
+
+
+def test_a_loud_window_is_forgotten_after_the_sequences_that_hold_it(fitted):
+    windows = WINDOWS.copy()
+    windows[6] *= 1e12
+    expected = fitted("network").predict(
+        RunSequences.from_runs(windows, np.zeros(len(windows)), n_steps=N_STEPS)
+    )
+    rul = [update.rul for update in run(OnlineRUL(fitted("network"), RULE), windows)]
+    np.testing.assert_allclose(rul, expected, rtol=0, atol=1e-6 * Y.max())
+    quiet = [update.rul for update in run(OnlineRUL(fitted("network"), RULE))]
+    assert rul[6] != quiet[6]
+    assert rul[6 + N_STEPS :] == quiet[6 + N_STEPS :]
+
+
+@pytest.mark.parametrize(("amp", "kept"), [(None, StatesPart), ("bf16", EncodingsPart)])
+def test_states_are_kept_where_they_are_exact(amp, kept):
+    parts = take_apart(make_pipeline(*features(), network(amp=amp)).fit(X, Y))
+    assert [type(leaf) for leaf in leaves(parts)] == [kept]
+
+
+def test_a_network_fitted_again_in_mid_run_is_an_error():
+    model = network().fit(X, Y)
+    online = OnlineRUL(model)
+    online.update(WINDOWS[0])
+    model.fit(X, Y)
+    with pytest.raises(RuntimeError, match="fitted again in mid-run; construct OnlineRUL anew"):
+        online.update(WINDOWS[1])
 
 
 # Construction.

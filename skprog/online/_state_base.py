@@ -6,7 +6,8 @@ import numpy as np
 
 from ._clock_base import N_GAPS, N_LATE, N_STEPS, Clock
 from ._fingerprint_base import fingerprint
-from ._stream_base import example_window, leaves, packed, unpacked
+from ._leaf_base import packed
+from ._stream_base import example_window, leaves
 
 PROBLEMS = ("missing", "late", "repeated", "invalid")
 STATE_VERSION = 1
@@ -164,11 +165,11 @@ class RunState:
         news = self._parts.take(self._memories, example_window(self._shape), self.n_steps)
         for i, (part, new) in enumerate(zip(leaves(self._parts), news, strict=True)):
             memory, dtype = state[f"memory_{i}"], state[f"memory_type_{i}"].item()
-            if len(memory) != max(len(new), min(self.n_windows, self.n_steps)):
-                raise ValueError(f"{len(memory)} windows kept of {self.n_windows}")
-            if memory.shape[1:] != tuple(new.shape[1:]) or not np.isfinite(memory).all():
-                raise ValueError(f"memory_{i} of shape {memory.shape} does not fit or is NaN")
-            self._memories[i] = unpacked(part, memory, dtype)
+            if len(memory) != part.n_kept(self.n_windows, self.n_steps):
+                raise ValueError(
+                    f"memory_{i} of length {len(memory)} after {self.n_windows} windows"
+                )
+            self._memories[i] = part.restored(memory, dtype, new)
 
 
 def _check_fields(state, n_first):

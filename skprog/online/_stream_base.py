@@ -1,22 +1,16 @@
 """A fitted estimator taken apart, so that a new window costs no more than itself.
 
-Each part has ``take(memories, windows, n_steps)``, which returns what is to be kept after a new
-window, one array or tensor per memory, from what was kept before it, None at first, and
-``decode(memories, moment)``, which returns RUL and interval from what is kept.
+The parts take and decode as those of :mod:`._leaf_base`, with as many memories as leaves.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from sklearn.ensemble import VotingRegressor
 from sklearn.pipeline import Pipeline
 
-from .._checks import FLOATS, check_finite
-from .._training import as_tensor, evaluating
 from ..estimators import CnnLstmRUL, ConformalRUL
 from ..preprocessing import AccelRotation45, BandEnergies, FrequencyMaxPool, WelchSpectrogram
-from ..sequences import RunSequences
+from ._leaf_base import EncodingsPart, SequencePart, StatesPart, as_floats
 
 # These work on each window by itself, by this method once the window has been checked.
 PER_WINDOW = {
@@ -25,16 +19,6 @@ PER_WINDOW = {
     FrequencyMaxPool: "_pool",
     WelchSpectrogram: "_spectrograms",
 }
-DTYPES = {str(dtype): dtype for dtype in (torch.float32, torch.float16, torch.bfloat16)}
-
-
-class Moment(NamedTuple):
-    """Which of the windows kept make up the sequence, and what else is known of it."""
-
-    steps: np.ndarray
-    time: float | None
-    age: float | None
-    context: dict | None
 
 
 class _FeaturesPart:
@@ -47,7 +31,7 @@ class _FeaturesPart:
         self.n_memories = part.n_memories
 
     def take(self, memories, windows, n_steps):
-        windows = _as_floats(windows)
+        windows = as_floats(windows)
         # What was checked for the first window holds for all alike; that takes a fifth of the time.
         kind = windows.shape, windows.dtype
         is_checked = kind == self.checked
@@ -102,105 +86,6 @@ class _ConformalPart(_MembersPart):
         return float(predictions.mean(axis=0)[0]), tuple(interval.tolist())
 
 
-class _NetworkPart:
-    """A network that each window enters once, for all the sequences that it is part of.
-
-    Kept are the states after the last window, the last two windows and so on up to ``n_steps``, of
-    shape (n_steps, n_channels, 2, lstm_units): one step of many rows takes half the time of
-    many steps of one.
-    """
-
-    parts = ()
-    n_memories = 1
-
-    def __init__(self, model):
-        self.model = model
-        self.n_steps = model.shape_in_[0]
-
-    def take(self, memories, windows, n_steps):
-        shape_in = self.model.shape_in_[1:]
-        if windows.shape[1:] != shape_in:
-            raise ValueError(
-                f"a window has shape {windows.shape[1:]} where the network was fitted on "
-                f"{shape_in}; prepare both alike."
-            )
-        windows = _as_floats(windows)
-        check_finite(windows)
-        (channels,) = self.model._by_channel(windows)
-        (states,) = memories
-        net = self.model.net_
-        with torch.inference_mode(), net.autocast():
-            module = evaluating(net)
-            # Not padded, as a batch is: that costs twice the time and moves results by rounding.
-            features = module.encode(as_tensor(channels).to(net.device, torch.float32))
-            empty = features.new_zeros(1, len(features), 2, module.lstm.hidden_size)
-            if states is not None:
-                return [module.step(torch.cat([empty, states[:-1]]), features)]
-            # What came before is taken to have been like the first, as in RunSequences.
-            states = [empty]
-            for _ in range(n_steps):
-                states.append(module.step(states[-1], features))
-            return [torch.cat(states[1:])]
-
-    def decode(self, memories, moment):
-        (states,) = memories
-        net = self.model.net_
-        with torch.inference_mode(), net.autocast():
-            outputs = evaluating(net).read(states[-1, :, 0]).cpu().double().numpy()
-        return float(self.model._seconds(outputs[:, np.newaxis]).mean()), None
-
-    def restored(self, memory):
-        return memory.to(self.model.net_.device)
-
-
-class _SequencePart:
-    """Any other estimator, which is given the last windows as they are."""
-
-    parts = ()
-    n_memories = 1
-
-    def __init__(self, model):
-        if not hasattr(model, "predict"):
-            last = model.steps[-1][1] if isinstance(model, Pipeline) else model
-            raise ValueError(
-                f"{type(last).__name__} has no model that predicts; fit a search with refit=True, "
-                "or pass a regressor."
-            )
-        self.model = model
-        self.n_steps = model.shape_in_[0] if hasattr(model, "shape_in_") else None
-
-    def take(self, memories, windows, n_steps):
-        (memory,) = memories
-        if memory is None:
-            return [windows]
-        return [np.concatenate([memory[max(0, len(memory) + 1 - n_steps) :], windows])]
-
-    def decode(self, memories, moment):
-        (windows,) = memories
-        context, names = None, None
-        if moment.context is not None:
-            context, names = np.array([[*moment.context.values()]]), tuple(moment.context)
-        X = RunSequences(
-            windows,
-            moment.steps[np.newaxis],
-            np.zeros(1, dtype=int),
-            np.array([len(windows) - 1]),
-            time=None if moment.time is None else np.array([moment.time]),
-            age=None if moment.age is None else np.array([moment.age]),
-            context=context,
-            context_names=names,
-        )
-        return float(np.ravel(self.model.predict(X))[0]), None
-
-
-def _as_floats(windows):
-    if windows.dtype in FLOATS:
-        return windows
-    # What overflows is infinite then, and refused for it.
-    with np.errstate(over="ignore"):
-        return windows.astype(FLOATS[0])
-
-
 def take_apart(estimator):
     """Return the parts of a fitted estimator."""
     if hasattr(estimator, "best_estimator_"):
@@ -211,10 +96,11 @@ def take_apart(estimator):
         return _VotingPart(estimator, [take_apart(each) for each in estimator.estimators_])
     if isinstance(estimator, ConformalRUL):
         return _ConformalPart(estimator, [take_apart(each) for each in estimator.estimators_])
-    # Its states in mixed precision would be rounded otherwise than those of a batch.
-    if isinstance(estimator, CnnLstmRUL) and estimator.net_.amp is None:
-        return _NetworkPart(estimator)
-    return _SequencePart(estimator)
+    if not isinstance(estimator, CnnLstmRUL):
+        return SequencePart(estimator)
+    net = estimator.net_
+    is_exact = net.amp is None and torch.device(net.device).type == "cpu"
+    return StatesPart(estimator) if is_exact else EncodingsPart(estimator)
 
 
 def _take_pipeline_apart(pipeline):
@@ -226,7 +112,7 @@ def _take_pipeline_apart(pipeline):
         # The steps after it may look at whole sequences.
         rest = Pipeline([*((str(i), step) for i, step in enumerate(steps[n_streamed:]))])
         rest.steps.append(pipeline.steps[-1])
-        return _FeaturesPart(steps[:n_streamed], _SequencePart(rest))
+        return _FeaturesPart(steps[:n_streamed], SequencePart(rest))
     return _FeaturesPart(steps, take_apart(pipeline.steps[-1][1]))
 
 
@@ -257,19 +143,3 @@ def find_n_steps(part, n_steps):
 def example_window(shape):
     """Return a window (1, *shape) of plain values: noise of the same numbers each time."""
     return np.random.default_rng(0).standard_normal((1, *shape), dtype=np.float32)
-
-
-def packed(memory):
-    """Return a memory as an array and the name of its type in torch, "" for an array."""
-    if torch.is_tensor(memory):
-        return memory.cpu().float().numpy(), str(memory.dtype)
-    return memory, ""
-
-
-def unpacked(part, memory, dtype):
-    """Return the memory of a part from what :func:`packed` returned."""
-    if isinstance(part, _NetworkPart) != (dtype in DTYPES):
-        raise TypeError(f"a memory of type {dtype!r}")
-    if not dtype:
-        return memory
-    return part.restored(torch.from_numpy(memory.astype(np.float32)).to(DTYPES[dtype]))
