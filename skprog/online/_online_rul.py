@@ -104,9 +104,13 @@ class OnlineRUL(RunState):
     ValueError from inside is one if noise of that shape causes one as well.
 
     **What an update costs.** Transformers of this package, up to the first of another kind, see
-    the new window only, and so does :class:`~skprog.estimators.CnnLstmRUL` without mixed precision,
-    which keeps the states of the LSTM for all sequences under way. Any other estimator is given the
-    last ``n_steps`` windows, so that it gets no faster.
+    the new window only, and so does :class:`~skprog.estimators.CnnLstmRUL`: it keeps the states of
+    the LSTM in all sequences under way, or, in mixed precision and on a GPU, where single steps
+    would be rounded otherwise than a batch, the encoded windows, which pass through the LSTM each
+    time. Any other estimator is given the last ``n_steps`` windows, so that it gets no faster.
+
+    **A pipeline fitted again** is another model. Construct OnlineRUL anew for it; an update in
+    mid-run is a RuntimeError where a network notices.
 
     Examples
     --------
