@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer
 from skprog.decision import MaintenanceRule
 from skprog.deploy import load, save
 from skprog.estimators import CnnLstmRUL, ConformalRUL, DummyRUL
-from skprog.online import OnlineRUL
+from skprog.online import OnlineRUL, _stream_base
 from skprog.online._leaf_base import EncodingsPart, StatesPart
 from skprog.online._stream_base import leaves, take_apart
 from skprog.preprocessing import (
@@ -305,7 +305,7 @@ def test_a_state_is_small_and_has_no_objects(fitted):
         (lambda state: state.pop("clock"), r"state is damaged \(KeyError: 'clock'\)"),
         (lambda state: state.pop("memory_0"), "state is damaged"),
         (
-            lambda state: state.update(memory_0=state["memory_0"][1:]),
+            lambda state: state.update(memory_0=state["memory_0"][:-1]),
             "length 4 after 7 windows",
         ),
         (lambda state: state.update(memory_type_0=np.array("")), "state is damaged"),
@@ -463,6 +463,7 @@ def test_a_model_with_values_of_any_layout_takes_its_state(fitted):
         ("memory_0", np.full((5, 1, 2, 8), 1 + 1j)),
         ("memory_0", np.full((5, 1, 2, 8), 1e300)),
         ("memory_0", np.full((5, 1, 2, 8), 1.1)),
+        ("memory_0", np.full((5, 1, 2, 8), [[0], [1.1]])),
         ("memory_0", np.full((5, 1, 2, 8), [[0], [-5.1]])),
         ("memory_type_0", "torch.int8"),
         ("memory_type_0", "torch.float16"),
@@ -966,19 +967,65 @@ def test_a_loud_window_is_forgotten_after_the_sequences_that_hold_it(fitted):
     assert rul[6 + N_STEPS :] == quiet[6 + N_STEPS :]
 
 
+@pytest.mark.parametrize("shape", [(20,), (1, 84, 25), (3, 84, 25)])
+def test_loud_windows_are_rounded_as_in_a_batch(shape):
+    rng = np.random.default_rng(0)
+    age = np.linspace(0, 1, 50).reshape(-1, *[1] * len(shape))
+    windows = (0.3 * rng.standard_normal((50, *shape)) + 3 * age).astype(np.float32)
+    X = RunSequences.from_runs(windows, np.zeros(50))
+    model = CnnLstmRUL(max_epochs=4, lr=3e-3, random_state=0).fit(X, np.arange(50.0)[::-1])
+    for loudness in (1, 100, 300, 1000):
+        loud = np.float32(loudness) * windows
+        online = OnlineRUL(model)
+        rul = [online.update(window).rul for window in loud]
+        expected = model.predict(RunSequences.from_runs(loud, np.zeros(50)))
+        np.testing.assert_allclose(rul, expected, rtol=0, atol=1e-6 * 49)
+
+
 @pytest.mark.parametrize(("amp", "kept"), [(None, StatesPart), ("bf16", EncodingsPart)])
 def test_states_are_kept_where_they_are_exact(amp, kept):
     parts = take_apart(make_pipeline(*features(), network(amp=amp)).fit(X, Y))
     assert [type(leaf) for leaf in leaves(parts)] == [kept]
 
 
-def test_a_network_fitted_again_in_mid_run_is_an_error():
-    model = network().fit(X, Y)
-    online = OnlineRUL(model)
-    online.update(WINDOWS[0])
-    model.fit(X, Y)
-    with pytest.raises(RuntimeError, match="fitted again in mid-run; construct OnlineRUL anew"):
-        online.update(WINDOWS[1])
+@pytest.mark.parametrize("name", ["network", "warm start", "votes", "conformal first", "search"])
+def test_a_model_fitted_again_in_mid_run_changes_nothing(fitted, name):
+    if name == "warm start":
+        model = make_pipeline(*features(), network(warm_start=True)).fit(X, Y)
+    else:
+        model = copy.deepcopy(fitted(name))
+    expected = run(OnlineRUL(model, RULE))
+    online = OnlineRUL(model, RULE)
+    run(online, WINDOWS[:7], TIME[:7])
+    model.fit(X, Y / 3)
+    again = OnlineRUL(model, RULE)
+    with pytest.raises(ValueError, match="another model"):
+        again.load_state_dict(online.state_dict())
+    assert run(online, WINDOWS[7:], TIME[7:]) == expected[7:]
+    assert run(again)[-1] != expected[-1]
+    assert run(online.reset()) == expected
+
+
+def test_preprocessing_fitted_again_in_mid_run_changes_nothing(fitted):
+    model = copy.deepcopy(fitted("network"))
+    expected = run(OnlineRUL(model, RULE))
+    online = OnlineRUL(model, RULE)
+    run(online, WINDOWS[:7], TIME[:7])
+    model[1].set_params(fs=128).fit(X)
+    assert run(online, WINDOWS[7:], TIME[7:]) == expected[7:]
+
+
+@pytest.mark.parametrize("n_windows", [3, 7])
+@pytest.mark.parametrize("to_gpu", [True, False])
+def test_a_state_from_a_gpu_is_not_for_a_cpu(fitted, monkeypatch, n_windows, to_gpu):
+    on_cpu = OnlineRUL(fitted("network"), RULE)
+    # As take_apart has it for a network on a GPU.
+    monkeypatch.setattr(_stream_base, "StatesPart", EncodingsPart)
+    on_gpu = OnlineRUL(fitted("network"), RULE)
+    source, target = (on_cpu, on_gpu) if to_gpu else (on_gpu, on_cpu)
+    run(source, WINDOWS[:n_windows], TIME[:n_windows])
+    with pytest.raises(ValueError, match="a network on a GPU keeps others than one on a CPU"):
+        target.load_state_dict(source.state_dict())
 
 
 # Construction.

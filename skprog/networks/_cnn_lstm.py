@@ -6,6 +6,8 @@ from torch import nn
 
 from ._blocks import lstm_autocast
 
+MIN_ROWS = 4
+
 
 class CnnLstm(nn.Module):
     """Convolutional encoder of each window, LSTM over the windows, dense head [1]_.
@@ -112,6 +114,7 @@ class CnnLstm(nn.Module):
     def decode(self, features):
         """Map features (n_sequences, n_steps, n_features) to targets (n_sequences,)."""
         with lstm_autocast(features.device):
+            # Convolutions under autocast return bfloat16, which an LSTM without it does not take.
             _, (hidden, _) = self.lstm(features.to(self.scale.dtype))
         return self.regress(hidden[-1])
 
@@ -139,7 +142,9 @@ class CnnLstm(nn.Module):
         hidden, cell = states.unbind(2)
         weights_in, weights, bias_in, bias = self.lstm.all_weights[0]
         gates = F.linear(hidden.flatten(0, 1), weights, bias).unflatten(0, hidden.shape[:2])
-        gates += F.linear(features, weights_in, bias_in)
+        # The product of one to three rows is rounded otherwise than that of a batch.
+        rows = features.repeat(MIN_ROWS, 1)
+        gates += F.linear(rows, weights_in, bias_in)[: len(features)]
         input_gate, forget_gate, candidate, output_gate = gates.chunk(4, dim=-1)
         cell = forget_gate.sigmoid() * cell + input_gate.sigmoid() * candidate.tanh()
         return torch.stack([output_gate.sigmoid() * cell.tanh(), cell], dim=2)

@@ -16,7 +16,7 @@ from .._training import as_tensor, decode_sequences, encode_windows, evaluating
 from ..sequences import RunSequences
 
 # Kinds of values of a memory.
-NUMBERS = "fiub"
+KINDS = "fiub"
 
 
 class Moment(NamedTuple):
@@ -52,10 +52,6 @@ class _NetworkPart(_LeafPart):
         self.n_steps = model.shape_in_[0]
 
     def _channels(self, windows):
-        if self.model.net_ is not self.net:
-            raise RuntimeError(
-                "the pipeline was fitted again in mid-run; construct OnlineRUL anew for it."
-            )
         shape_in = self.model.shape_in_[1:]
         if windows.shape[1:] != shape_in:
             raise ValueError(
@@ -87,8 +83,9 @@ class StatesPart(_NetworkPart):
         # Whatever autocast is on outside, as in a batch.
         with torch.inference_mode(), self.net.autocast():
             module = evaluating(self.net)
-            # Not padded, as a batch is: that costs twice the time and moves results by rounding.
-            features = module.encode(channels)
+            # One row alone would be rounded otherwise than in a batch; 16, as there, take longer.
+            rows = channels if len(channels) > 1 else torch.cat([channels, channels])
+            features = module.encode(rows)[: len(channels)]
             empty = features.new_zeros(1, len(features), 2, module.lstm.hidden_size)
             if states is not None:
                 return [module.step(torch.cat([empty, states[:-1]]), features)]
@@ -113,8 +110,8 @@ class StatesPart(_NetworkPart):
         """Return a memory that was packed; ``like`` is one after a window."""
         states = super().restored(memory, dtype, like)
         hidden, cell = states.abs().unbind(2)
-        # Each window moves the cell by 1 at most.
-        if hidden.max() > 1 or cell.max() > len(states):
+        # Each window moves the cell by 1 at most, and sequence i has seen i + 1 of them.
+        if (hidden > 1).any() or (cell.amax((1, 2)) > torch.arange(1, len(states) + 1)).any():
             raise ValueError("a memory with states that no LSTM has")
         return states
 
@@ -122,12 +119,12 @@ class StatesPart(_NetworkPart):
 class EncodingsPart(_NetworkPart):
     """A network whose encodings of the windows are kept, and run through its LSTM each time.
 
-    In mixed precision and on a GPU, single steps would be rounded otherwise than those of a batch.
+    In mixed precision, or on a GPU, single steps would be rounded otherwise than those of a batch.
     """
 
     def take(self, memories, windows, n_steps):
         """Return what is to be kept after a new window."""
-        encodings = encode_windows(self.net, self._channels(windows), multiple=1)[np.newaxis]
+        encodings = encode_windows(self.net, self._channels(windows), multiple=2)[np.newaxis]
         (memory,) = memories
         return [encodings if memory is None else torch.cat([_last(memory, n_steps), encodings])]
 
@@ -192,24 +189,27 @@ def as_floats(windows):
 def packed(memory):
     """Return a memory as an array and the name of its type in torch, "" for an array."""
     if torch.is_tensor(memory):
-        return memory.cpu().float().numpy(), str(memory.dtype)
+        memory = memory.cpu()
+        # NumPy has no bfloat16.
+        wide = memory.float() if memory.dtype == torch.bfloat16 else memory
+        return wide.numpy(), str(memory.dtype)
     return memory, ""
 
 
 def unpacked(memory, dtype, like):
     """Return what :func:`packed` was given, a memory like another except for its values."""
     is_tensor = torch.is_tensor(like)
-    if dtype != (str(like.dtype) if is_tensor else "") or memory.dtype.kind not in NUMBERS:
+    if dtype != (str(like.dtype) if is_tensor else "") or memory.dtype.kind not in KINDS:
         raise TypeError(f"a memory of type {dtype!r} with values of type {memory.dtype}")
     if memory.shape[1:] != tuple(like.shape[1:]):
         raise ValueError(
-            f"a memory of shape {memory.shape} where it is (..., {tuple(like.shape[1:])}); a "
-            "network on a GPU keeps another than one on a CPU"
+            f"a memory with entries of shape {memory.shape[1:]}, not {tuple(like.shape[1:])}; a "
+            "network on a GPU keeps others than one on a CPU"
         )
     if is_tensor:
         # What overflows is infinite then, and refused for it.
         with np.errstate(over="ignore"):
-            memory = memory.astype(np.float32)
+            memory = memory.astype(packed(like)[0].dtype)
     if not np.isfinite(memory).all():
         raise ValueError("a memory with NaN or infinity")
     return torch.from_numpy(memory).to(like) if is_tensor else memory

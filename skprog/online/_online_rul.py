@@ -13,7 +13,7 @@ from ..decision import MaintenanceRule, find_max_life
 from ._clock_base import N_LATE, Clock
 from ._leaf_base import Moment
 from ._state_base import PROBLEMS, RunState
-from ._stream_base import example_window, find_n_steps, take_apart
+from ._stream_base import example_window, find_n_steps, snapshot, take_apart
 
 logger = logging.getLogger("skprog.online")
 
@@ -105,12 +105,12 @@ class OnlineRUL(RunState):
 
     **What an update costs.** Transformers of this package, up to the first of another kind, see
     the new window only, and so does :class:`~skprog.estimators.CnnLstmRUL`: it keeps the states of
-    the LSTM in all sequences under way, or, in mixed precision and on a GPU, where single steps
+    the LSTM in all sequences under way, or, in mixed precision or on a GPU, where single steps
     would be rounded otherwise than a batch, the encoded windows, which pass through the LSTM each
     time. Any other estimator is given the last ``n_steps`` windows, so that it gets no faster.
 
-    **A pipeline fitted again** is another model. Construct OnlineRUL anew for it; an update in
-    mid-run is a RuntimeError where a network notices.
+    **A pipeline fitted again** is another model. OnlineRUL keeps to the one that it was constructed
+    with, whose values it shares.
 
     Examples
     --------
@@ -134,7 +134,8 @@ class OnlineRUL(RunState):
         self, pipeline, rule=None, *, ema=None, pad=True, n_steps=None, period=None, context=None
     ):
         check_is_fitted(pipeline)
-        self._parts = take_apart(pipeline)
+        self.pipeline = snapshot(pipeline)
+        self._parts = take_apart(self.pipeline)
         rule = MaintenanceRule() if rule is None else rule
         if not isinstance(rule, MaintenanceRule):
             raise TypeError(f"rule={rule!r} must be a MaintenanceRule or None.")
@@ -148,7 +149,6 @@ class OnlineRUL(RunState):
             check_integer("n_steps", n_steps)
         if period is not None:
             check_number("period", period, above=0)
-        self.pipeline = pipeline
         self.rule = rule
         self.ema = span
         self.pad = pad

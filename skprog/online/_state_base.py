@@ -38,7 +38,7 @@ class RunState:
     """What is known of a run as arrays, and back; a subclass takes in the windows."""
 
     def state_dict(self):
-        """Return what is known of the run, to go on after a restart or elsewhere.
+        """Return what is known of the run, to go on after a restart or on a like machine.
 
         Returns
         -------
@@ -89,8 +89,9 @@ class RunState:
         Raises
         ------
         ValueError
-            If the state is damaged, of a newer version, of another model or of other settings.
-            What was there stays.
+            If the state is one that no run has, of a newer version, of another model, of a network
+            on a GPU where this one is on a CPU or the reverse, or of other settings. What was
+            there stays.
         """
         before = dict(vars(self))
         try:
@@ -165,11 +166,11 @@ class RunState:
         news = self._parts.take(self._memories, example_window(self._shape), self.n_steps)
         for i, (part, new) in enumerate(zip(leaves(self._parts), news, strict=True)):
             memory, dtype = state[f"memory_{i}"], state[f"memory_type_{i}"].item()
+            self._memories[i] = part.restored(memory, dtype, new)
             if len(memory) != part.n_kept(self.n_windows, self.n_steps):
                 raise ValueError(
                     f"memory_{i} of length {len(memory)} after {self.n_windows} windows"
                 )
-            self._memories[i] = part.restored(memory, dtype, new)
 
 
 def _check_fields(state, n_first):

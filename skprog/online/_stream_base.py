@@ -3,8 +3,11 @@
 The parts take and decode as those of :mod:`._leaf_base`, with as many memories as leaves.
 """
 
+import copy
+
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import VotingRegressor
 from sklearn.pipeline import Pipeline
 
@@ -84,6 +87,25 @@ class _ConformalPart(_MembersPart):
         predictions = self._members(memories, moment)[:, np.newaxis]
         interval = self.model._intervals(predictions)[0]
         return float(predictions.mean(axis=0)[0]), tuple(interval.tolist())
+
+
+def snapshot(estimator):
+    """Return a model with what this one holds, which a later fit of this one leaves alone."""
+    if not isinstance(estimator, BaseEstimator):
+        return estimator
+    # Not copy.copy, which fetches networks from the GPU.
+    twin = object.__new__(type(estimator))
+    vars(twin).update(vars(estimator))
+    if isinstance(estimator, Pipeline):
+        twin.steps = [(name, snapshot(step)) for name, step in estimator.steps]
+    if hasattr(estimator, "best_estimator_"):
+        twin.best_estimator_ = snapshot(estimator.best_estimator_)
+    if isinstance(getattr(estimator, "estimators_", None), list):
+        twin.estimators_ = [*map(snapshot, estimator.estimators_)]
+    # A warm start goes on with the same networks.
+    if isinstance(estimator, CnnLstmRUL) and estimator.warm_start:
+        twin.nets_ = copy.deepcopy(estimator.nets_)
+    return twin
 
 
 def take_apart(estimator):
