@@ -12,7 +12,7 @@ import torch
 from sklearn.pipeline import Pipeline
 
 from .._checks import FLOATS, check_finite
-from .._training import as_tensor, decode_sequences, encode_windows, evaluating
+from .._training import decode_sequences, encode_windows, evaluating
 from ..sequences import RunSequences
 
 # Kinds of values of a memory.
@@ -51,7 +51,8 @@ class _NetworkPart(_LeafPart):
         self.net = model.net_
         self.n_steps = model.shape_in_[0]
 
-    def _channels(self, windows):
+    def _encoded(self, windows):
+        """Return the features (n_channels, n_features) of a window (1, ...)."""
         shape_in = self.model.shape_in_[1:]
         if windows.shape[1:] != shape_in:
             raise ValueError(
@@ -61,7 +62,8 @@ class _NetworkPart(_LeafPart):
         windows = as_floats(windows)
         check_finite(windows)
         (channels,) = self.model._by_channel(windows)
-        return channels
+        # One row is rounded otherwise than in a batch; 16, as there, would take twice the time.
+        return encode_windows(self.net, channels, multiple=1 if len(channels) > 1 else 2)
 
     def _mean(self, outputs):
         """Return the mean over the channels of the RUL in s."""
@@ -78,14 +80,11 @@ class StatesPart(_NetworkPart):
 
     def take(self, memories, windows, n_steps):
         """Return what is to be kept after a new window."""
-        channels = as_tensor(self._channels(windows)).float()
+        features = self._encoded(windows)
         (states,) = memories
         # Whatever autocast is on outside, as in a batch.
         with torch.inference_mode(), self.net.autocast():
             module = evaluating(self.net)
-            # One row alone would be rounded otherwise than in a batch; 16, as there, take longer.
-            rows = channels if len(channels) > 1 else torch.cat([channels, channels])
-            features = module.encode(rows)[: len(channels)]
             empty = features.new_zeros(1, len(features), 2, module.lstm.hidden_size)
             if states is not None:
                 return [module.step(torch.cat([empty, states[:-1]]), features)]
@@ -124,7 +123,7 @@ class EncodingsPart(_NetworkPart):
 
     def take(self, memories, windows, n_steps):
         """Return what is to be kept after a new window."""
-        encodings = encode_windows(self.net, self._channels(windows), multiple=2)[np.newaxis]
+        encodings = self._encoded(windows)[np.newaxis]
         (memory,) = memories
         return [encodings if memory is None else torch.cat([_last(memory, n_steps), encodings])]
 
