@@ -20,6 +20,7 @@ FLOORS = {
     "callbacks": 2,
     "metrics": 2,
     "datasets": 2,
+    "_augmentation": 1,
     "_batches": 1,
     "_lr_rules": 1,
     "_training": 2,
