@@ -3,7 +3,7 @@ from itertools import product
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401, unlocks the next import
 from sklearn.model_selection import HalvingRandomSearchCV
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import check_random_state, get_tags
@@ -127,7 +127,7 @@ class HyperbandSearchCV(BaseSearchCV):
     9
     """
 
-    _parameter_constraints = {  # noqa: RUF012
+    _parameter_constraints = {  # noqa: RUF012, scikit-learn only reads it
         **BaseSearchCV._parameter_constraints,
         "param_distributions": [dict, list],
         "resource": [str],
