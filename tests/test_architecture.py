@@ -1,15 +1,22 @@
 """Who may import whom, read from the source."""
 
-import ast
 import subprocess
 import sys
-from pathlib import Path
 
+import architecture
 import pytest
+from architecture import (
+    FILES,
+    circles,
+    imports,
+    module_of,
+    own_imports,
+    parts,
+    private_attributes,
+    private_imports,
+    top_level,
+)
 
-import skprog
-
-ROOT = Path(skprog.__file__).parent
 FLOORS = {
     "_checks": 0,
     "sequences": 1,
@@ -37,77 +44,71 @@ FLOORS = {
 OPTIONAL = {"matplotlib", "PIL", "onnx", "onnxscript", "onnxruntime", "dask", "ray"}
 LAZY = OPTIONAL | {"sktime", "pandas"}
 UNWANTED = {"torchvision", "torchaudio", "torchmetrics", "dask_ml", "tensorflow", "keras"}
-FILES = sorted(ROOT.rglob("*.py"))
+# Private names that another top-level name still reaches by attribute; none is to be added.
+REACHED = {
+    ("skprog._lr_range", "_untrained_net"),
+    ("skprog.deploy._estimator_base", "_module"),
+    ("skprog.deploy._graph_base", "_index"),
+    ("skprog.deploy._graph_base", "_target"),
+    ("skprog.estimators._cnn_lstm_rul", "_rul"),
+    ("skprog.online._leaf_base", "_by_channel"),
+    ("skprog.online._stream_base", "_intervals"),
+}
+PATHS = pytest.mark.parametrize("path", FILES, ids=lambda path: "/".join(parts(path)))
 
 
-def parts(path):
-    """Return the names that lead to a file, as ("estimators", "_base")."""
-    return path.relative_to(ROOT).with_suffix("").parts
+def is_allowed(module, other):
+    """Tell whether a module may import another: of its own top-level name or a lower floor."""
+    here, there = top_level(module), top_level(other)
+    return here == there or FLOORS[there] < FLOORS[here]
 
 
-def imports(path, *, at_load=False):
-    """Yield the modules a file imports; with ``at_load`` only those outside functions."""
-    package = ("skprog", *parts(path)[:-1])
-    nodes = [ast.parse(path.read_text(encoding="utf-8"))]
-    while nodes:
-        node = nodes.pop()
-        if at_load and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            continue
-        nodes += ast.iter_child_nodes(node)
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else ()
-            module = ".".join([*above, *filter(None, [node.module])])
-            # `from skprog import metrics` names the module in its second half.
-            named = {alias.name for alias in node.names} & {*FLOORS} if module == "skprog" else ()
-            yield from (f"skprog.{name}" for name in named) if named else [module]
-
-
-def is_allowed(path, module):
-    """Tell whether a file may import a module of the package."""
-    here, there = parts(path), tuple(module.split(".")[1:]) or ("__init__",)
-    if here[0] != there[0]:
-        return FLOORS[there[0]] < FLOORS[here[0]]
-    inside_free = here[-1] == "__init__" or here[0] == "networks"
-    return inside_free or there[-1] == "_blocks" or there[-1].endswith("_base")
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: "/".join(parts(path)))
+@PATHS
 def test_every_module_has_a_floor_and_imports_from_lower_floors_only(path):
-    assert parts(path)[0] in FLOORS
-    own = [module for module in imports(path) if module.split(".")[0] == "skprog"]
-    refused = [module for module in own if not is_allowed(path, module)]
-    assert not refused
+    module = module_of(path)
+    assert top_level(module) in FLOORS
+    assert not [other for other, _ in own_imports(path) if not is_allowed(module, other)]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: "/".join(parts(path)))
+def test_imports_go_in_no_circle():
+    assert not circles()
+
+
+def test_no_private_name_of_another_top_level_name_is_imported():
+    assert not private_imports()
+
+
+def test_no_more_private_names_are_reached_by_attribute():
+    assert {*private_attributes()} == REACHED
+
+
+@PATHS
 def test_optional_packages_are_imported_where_they_are_used(path):
     lazy = OPTIONAL if parts(path) == ("sktime",) else LAZY
-    loaded = {module.split(".")[0] for module in imports(path, at_load=True)}
+    loaded = {module.split(".")[0] for module, _ in imports(path, at_load=True)}
     assert not loaded & lazy
-    assert not {module.split(".")[0] for module in imports(path)} & UNWANTED
+    assert not {module.split(".")[0] for module, _ in imports(path)} & UNWANTED
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if parts(path)[0] == "networks"])
 def test_networks_know_neither_skorch_nor_sklearn(path):
-    assert not {module.split(".")[0] for module in imports(path)} & {"skorch", "sklearn"}
+    assert not {module.split(".")[0] for module, _ in imports(path)} & {"skorch", "sklearn"}
 
 
 @pytest.mark.parametrize(
-    ("here", "module", "allowed"),
+    ("module", "other", "allowed"),
     [
-        ("metrics.py", "skprog.decision", True),
-        ("metrics.py", "skprog.datasets", False),
-        ("decision.py", "skprog.sequences", False),
-        ("estimators/_cnn_lstm_rul.py", "skprog.estimators._base", True),
-        ("estimators/_cnn_lstm_rul.py", "skprog.estimators._dummy_rul", False),
-        ("networks/_cnn_lstm.py", "skprog.networks._lstm", True),
-        ("deploy.py", "skprog", False),
+        ("skprog.metrics", "skprog.decision", True),
+        ("skprog.metrics", "skprog.datasets", False),
+        ("skprog.decision", "skprog.sequences", False),
+        ("skprog.estimators._cnn_lstm_rul", "skprog.estimators._dummy_rul", True),
+        ("skprog.networks._cnn_lstm", "skprog.networks._lstm", True),
+        ("skprog.estimators", "skprog.deploy", False),
+        ("skprog.deploy", "skprog", False),
     ],
 )
-def test_floor_rule_on_known_cases(here, module, allowed):
-    assert is_allowed(ROOT / here, module) is allowed
+def test_floor_rule_on_known_cases(module, other, allowed):
+    assert is_allowed(module, other) is allowed
 
 
 def test_there_is_no_utils_and_no_skbase():
@@ -127,3 +128,42 @@ print(*{name.split(".")[0] for name in sys.modules})
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     # skorch loads pandas by itself.
     assert not set(done.stdout.split()) & (LAZY - {"pandas"})
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """Return a function that lays out files by name in a package of its own."""
+
+    def lay_out(**files):
+        for name, text in files.items():
+            path = tmp_path.joinpath(*name.split("__")).with_suffix(".py")
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        paths = sorted(tmp_path.rglob("*.py"))
+        monkeypatch.setattr(architecture, "ROOT", tmp_path)
+        monkeypatch.setattr(architecture, "MODULES", {module_of(path): path for path in paths})
+
+    return lay_out
+
+
+def test_a_circle_is_found_even_through_a_function(house):
+    house(plots__a="from .b import f", plots__b="def f():\n    from . import c", plots__c="")
+    assert not circles()
+    house(plots__c="from .a import g")
+    (circle,) = circles()
+    assert {*circle} == {"skprog.plots.a", "skprog.plots.b", "skprog.plots.c"}
+
+
+def test_a_private_name_of_another_place_is_found(house):
+    house(deploy__a="from ..plots._b import C\nfrom ..plots import _d\nfrom .._checks import check")
+    house(plots__a="from ._b import C", plots___b="", _checks="")
+    assert private_imports() == [
+        ("skprog.deploy.a", "skprog.plots._b.C"),
+        ("skprog.deploy.a", "skprog.plots._d"),
+    ]
+
+
+def test_a_private_attribute_of_another_place_is_found(house):
+    house(plots__a="class A:\n    def _draw(self):\n        self._ink = self._other()")
+    house(deploy__a="A()._draw()\nprint(A()._ink, A()._unknown)", online__a="self._draw = 1")
+    assert private_attributes() == [("skprog.deploy.a", "_ink")]

@@ -9,7 +9,7 @@ from skorch.history import History
 from .._checks import check_option
 from .._lr_range import LRRange
 from .._training import AMP_DTYPES, forked_generator
-from ..estimators._base import NetEstimator
+from ..estimators import NetEstimator
 from ._learnt_base import check_learnt, check_params
 from ._name_base import CALLBACKS, ESTIMATORS, NAMES, SPLITTERS
 from ._tree_base import Tree, tree_from_values, tree_to_values

@@ -8,8 +8,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from ..estimators import CnnLstmRUL
-from ..estimators._base import NetEstimator
+from ..estimators import CnnLstmRUL, NetEstimator
 
 
 def last_step(estimator):

@@ -7,10 +7,15 @@ from sklearn.tree import BaseDecisionTree
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
-from ..estimators import CnnLstmRUL, ConformalRUL, DistributionalRUL, DummyRUL
-from ..estimators._base import NetEstimator
-from ..estimators._classifier_base import NetClassifier
-from ..estimators._tile_base import TileClassifier
+from ..estimators import (
+    CnnLstmRUL,
+    ConformalRUL,
+    DistributionalRUL,
+    DummyRUL,
+    NetClassifier,
+    NetEstimator,
+    TileClassifier,
+)
 from ..preprocessing import (
     AccelRotation45,
     BandEnergies,

@@ -45,8 +45,15 @@ def ends_in_nan(X):
 def joined(X):
     """Return a list of series of unequal length as one array in which they end in NaN.
 
-    Series are (n_channels, n_timepoints) or (n_timepoints,), the array (n_cases, n_channels,
-    n_timepoints). Anything else comes back as it is.
+    Parameters
+    ----------
+    X : list of array-like of shape (n_channels, n_timepoints) or (n_timepoints,)
+        Series. Anything else comes back as it is.
+
+    Returns
+    -------
+    ndarray of shape (n_cases, n_channels, n_timepoints)
+        Series that end in NaN where they are shorter than the longest.
     """
     is_objects = isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1
     if not (is_objects or isinstance(X, list | tuple)):
@@ -86,9 +93,12 @@ def joined(X):
 
 
 def series_lengths(X):
-    """Return the lengths (n_cases,) of series (n_cases, n_channels, n_timepoints) that end in NaN.
+    """Return the length in timepoints of each of some series that end in NaN, (n_cases,).
 
-    NaN before the end of a series is refused, and a series of no timepoints.
+    Parameters
+    ----------
+    X : ndarray of shape (n_cases, n_channels, n_timepoints)
+        Series; NaN before the end of one is refused, and a series of no timepoints.
     """
     missing = np.isnan(X)
     lengths = X.shape[2] - np.argmin(missing.all(axis=1)[:, ::-1], axis=1)

@@ -228,6 +228,7 @@ def inverse_frequencies(class_counts):
 
 
 def check_batch(logits, y, n_classes=None):
+    """Refuse anything but logits (n_samples, n_classes) and as many classes, (n_samples,)."""
     shape = tuple(logits.shape)
     is_wide = len(shape) == 2 and shape[1] >= 2 and n_classes in (None, shape[1])
     if not is_wide or y.shape != shape[:1]:
@@ -240,6 +241,7 @@ def check_batch(logits, y, n_classes=None):
 
 
 def check_counts(class_counts):
+    """Return the samples of each class as int64, (n_classes,), refusing what is no count."""
     counts = np.asarray(class_counts)
     if counts.ndim != 1 or len(counts) < 2:
         raise ValueError(

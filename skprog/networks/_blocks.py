@@ -280,6 +280,11 @@ def lstm_autocast(device):
     """Return a context without autocast where it would ask for an LSTM that torch does not have.
 
     It has none in bfloat16 for processors that do not compute in that type.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the LSTM is to run.
     """
     if device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
         return nullcontext()

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
-from ..estimators._base import NetEstimator
+from ..estimators import NetEstimator
 
 # How work is done and how a fit went: predictions do not depend on these.
 WITHOUT_EFFECT = ("n_jobs", "verbose", "random_state", "memory", "history_", "lr_range_")
@@ -20,6 +20,11 @@ def fingerprint(model):
 
     It is the same in another process, and that of a copy by pickle or by :mod:`skprog.deploy`.
     Values that cannot be pickled, such as a lambda, count by their name only.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted model, of whatever nesting.
     """
     digest = hashlib.blake2b(digest_size=16)
     for fact in _facts(model):

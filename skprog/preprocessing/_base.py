@@ -25,9 +25,20 @@ SQRT_HALF = np.float32(np.sqrt(0.5))
 def check_windows(estimator, X, axes, *, reset, dtypes=FLOATS):
     """Return windows as floating-point numbers, whether RunSequences or an array.
 
-    ``axes`` names the last axes that make up a window's values; at least one axis of rows comes
-    before them. The ``dtypes`` are kept, everything else becomes float32. ``reset=True`` looks
-    for NaN and infinity, which is else left to :func:`blocks`.
+    Parameters
+    ----------
+    estimator : estimator
+        Transformer that is given them.
+    X : array-like of shape (n_windows, ..., *axes) or RunSequences
+        Windows.
+    axes : tuple of str
+        Names of the last axes, which make up a window's values; at least one axis of rows comes
+        before them.
+    reset : bool
+        Look for NaN and infinity, which is else left to :func:`blocks`, and keep what validation
+        learns of features.
+    dtypes : tuple of type, default=(float32, float16)
+        Types that are kept; everything else becomes float32.
     """
     n_axes = len(axes)
     rows = X
@@ -132,8 +143,14 @@ def map_windows(f, X):
 def blocks(X, n_axes, n_bytes):
     """Yield slices and float32 blocks of the windows' last axes, refusing NaN and infinity.
 
-    The leading axes are flattened, and ``n_bytes``, what the work on one row takes, sets how many
-    rows make up a block.
+    Parameters
+    ----------
+    X : ndarray of shape (..., *axes)
+        Windows, of which the leading axes are flattened.
+    n_axes : int
+        Axes of a window's values.
+    n_bytes : int
+        What the work on one row takes, which sets how many rows make up a block.
     """
     rows = X.reshape(-1, *X.shape[X.ndim - n_axes :])
     n_rows = max(1, CACHE_BYTES // n_bytes)
