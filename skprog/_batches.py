@@ -1,10 +1,12 @@
 """Training data that make their own batches in memory, with no collation row by row.
 
-Knows torch only.
+Knows torch and what a run is.
 """
 
 import numpy as np
 import torch
+
+from ._runs import run_starts
 
 
 class ArrayData:
@@ -136,7 +138,7 @@ class SequenceData:
     def _shuffled(self):
         """Return all sequences in chunks from random places."""
         rows = np.arange(len(self.index))
-        breaks = [] if self.runs is None else np.flatnonzero(self.runs[1:] != self.runs[:-1]) + 1
+        breaks = [] if self.runs is None else run_starts(self.runs)[1:]
         chunks = []
         for channel in range(self.n_channels):
             for block in np.split(rows + channel * len(rows), breaks):

@@ -119,39 +119,8 @@ def as_numbers(name, values):
         raise ValueError(f"{name} must be real numbers; convert it first ({error}).") from None
 
 
-def check_runs(runs, n_windows):
-    """Return run ids as an array of shape (n_windows,), refusing interleaved runs."""
-    if runs is None:
-        raise ValueError("runs is None; give one id per window.")
-    if np.ma.is_masked(runs):
-        raise ValueError("runs has masked ids; fill them or drop their windows first.")
-    # Text beside numbers turns them into text.
-    is_mixed = isinstance(runs, list | tuple) and len({isinstance(run, str) for run in runs}) > 1
-    runs = np.asarray(runs)
-    if runs.shape != (n_windows,):
-        raise ValueError(
-            f"runs has shape {runs.shape} but there are {n_windows} windows; "
-            "give one run id per window."
-        )
-    try:
-        # NaN and NaT differ from themselves.
-        is_missing = is_mixed or (runs != runs).any() or None in runs.tolist()
-        starts = runs[np.r_[True, runs[1:] != runs[:-1]][:n_windows]]
-        ids, counts = np.unique(starts, return_counts=True)
-    except TypeError:
-        is_missing = True
-    if is_missing:
-        raise ValueError("runs has missing or mixed ids; give ids of one type, one per window.")
-    if (counts > 1).any():
-        raise ValueError(
-            f"runs are interleaved: run {ids[counts > 1][0]} starts more than once; "
-            "sort the windows by run, then by time."
-        )
-    return runs
-
-
 def is_sequences(X):
-    """Tell RunSequences, which floor 1 defines, by attribute."""
+    """Tell RunSequences, which a higher floor defines, by attribute."""
     return hasattr(X, "from_runs")
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from scipy.signal import lfilter
 from sklearn.base import BaseEstimator
 
-from ._checks import as_numbers, check_finite, check_number, check_runs
+from ._checks import as_numbers, check_finite, check_number
+from ._runs import all_one_run, check_time, run_bounds, run_starts
 
 __all__ = ["MaintenanceRule", "ema", "replacement_time"]
 
@@ -212,47 +213,12 @@ class MaintenanceRule(BaseEstimator):
         times = replacement_time(
             rul, runs, X.time, max_life=max_life, threshold=self.threshold, span=self.span
         )
-        starts = [start for start, _ in run_bounds(runs)]
-        return dict(zip(runs[starts].tolist(), times.tolist(), strict=True))
+        return dict(zip(runs[run_starts(runs)].tolist(), times.tolist(), strict=True))
 
     def _rows(self, rul, runs, max_life):
         _check_max_life_given(max_life)
         return replacement_rows(
             rul, runs, max_life=max_life, threshold=self.threshold, span=self.span
-        )
-
-
-def run_bounds(runs):
-    """Return (start, stop) of each run, in order of appearance."""
-    starts = np.flatnonzero(np.r_[True, runs[1:] != runs[:-1]])
-    return list(zip(starts, np.r_[starts[1:], len(runs)], strict=True))
-
-
-def all_one_run(runs, n_windows):
-    """Return checked run ids, (n_windows,); None makes all windows one run."""
-    return np.zeros(n_windows, dtype=int) if runs is None else check_runs(runs, n_windows)
-
-
-def check_time(time, runs):
-    """Return time in s as float64, (n_windows,), refusing a time that falls within a run."""
-    time = as_numbers("time", time)
-    if time.shape != (len(runs),):
-        raise ValueError(
-            f"time has shape {time.shape} but there are {len(runs)} windows; "
-            "give one time in s per window."
-        )
-    check_finite(time, "time")
-    check_order("time", time, runs, "falls")
-    return time
-
-
-def check_order(name, values, runs, wrong):
-    """Refuse values that change the wrong way, "falls" or "rises", within a run."""
-    before, after = values[:-1], values[1:]
-    found = (runs[1:] == runs[:-1]) & (after < before if wrong == "falls" else after > before)
-    if found.any():
-        raise ValueError(
-            f"{name} {wrong} within run {runs[found.argmax()]}; sort rows by run, then by time."
         )
 
 

@@ -7,8 +7,9 @@ settings than the default go in by ``functools.partial``.
 import numpy as np
 from sklearn.utils import Bunch
 
-from ._checks import as_numbers, check_finite, check_number, check_option, check_runs
-from .decision import all_one_run, check_order, find_max_life, replacement_rows, run_bounds
+from ._checks import as_numbers, check_finite, check_number, check_option
+from ._runs import all_one_run, check_order, check_runs, run_bounds
+from .decision import find_max_life, replacement_rows
 
 __all__ = [
     "maintenance_cost",

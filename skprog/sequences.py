@@ -5,7 +5,8 @@ from numbers import Real
 
 import numpy as np
 
-from ._checks import as_numbers, check_integer, check_plain, check_runs
+from ._checks import as_numbers, check_integer, check_plain
+from ._runs import check_runs, check_time, run_starts
 
 __all__ = ["RunSequences"]
 
@@ -116,7 +117,7 @@ class RunSequences:
         n_steps = check_integer("n_steps", n_steps)
         windows = _as_windows(windows)
         runs = check_runs(runs, len(windows))
-        starts = np.flatnonzero(np.r_[True, runs[1:] != runs[:-1]])
+        starts = run_starts(runs)
         lengths = np.diff(np.r_[starts, len(runs)])
         first = np.repeat(starts, lengths)
         ends = np.arange(len(runs))
@@ -126,7 +127,7 @@ class RunSequences:
         index = np.maximum(ends[:, None] + np.arange(1 - n_steps, 1), first[ends, None])
         age = None
         if time is not None:
-            time = _check_time(time, runs)
+            time = check_time(time, runs)
             age = (time - time[first])[ends]
             time = time[ends]
         names = None
@@ -286,21 +287,6 @@ def _refuse_short_runs(ids, lengths, n_steps):
             f"run {ids[short[0]]} has {lengths[short[0]]} windows, fewer than "
             f"n_steps={n_steps}; use pad=True or fewer steps."
         )
-
-
-def _check_time(time, runs):
-    time = as_numbers("time in s", time)
-    if time.shape != runs.shape:
-        raise ValueError(
-            f"time has shape {time.shape} but there are {len(runs)} windows; "
-            "give a time in s for each window."
-        )
-    if not np.isfinite(time).all():
-        raise ValueError("time contains NaN or infinity; give a time in s for each window.")
-    falls = (np.diff(time) < 0) & (runs[1:] == runs[:-1])
-    if falls.any():
-        raise ValueError(f"time falls within run {runs[falls.argmax()]}; sort its windows by time.")
-    return time
 
 
 def _as_context(context, n_windows):

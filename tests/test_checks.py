@@ -21,7 +21,6 @@ from skprog._checks import (
     check_plain,
     check_rows,
     check_rul,
-    check_runs,
     finite_rows,
     is_sequences,
 )
@@ -229,70 +228,6 @@ def test_masked_values_are_refused(estimator, kind):
 def test_dates_and_tensors_that_are_no_arrays_are_no_real_numbers(values):
     with pytest.raises(ValueError, match=r"^X must be real numbers; convert it first \("):
         check_plain("X", values)
-
-
-# Run ids
-
-
-@pytest.mark.parametrize(
-    "runs", [[], [3], ["b", "b", "a"], [2, 2, 1, 0], [True, False], [1.5, 0.5], ("1_1", "1_2")]
-)
-def test_whole_runs_in_any_order_pass(runs):
-    assert check_runs(runs, len(runs)).tolist() == list(runs)
-
-
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 3)), min_size=1, max_size=8))
-def test_runs_pass_when_and_only_when_none_comes_back(blocks):
-    runs = np.repeat(*np.transpose(blocks))
-    seen = [run for run, before in zip(runs, [None, *runs[:-1]], strict=True) if run != before]
-    if len(seen) == len(set(seen)):
-        np.testing.assert_array_equal(check_runs(runs, len(runs)), runs)
-    else:
-        first = min(run for run in seen if seen.count(run) > 1)
-        with pytest.raises(ValueError, match=f"interleaved: run {first} starts more than once"):
-            check_runs(runs, len(runs))
-
-
-@pytest.mark.parametrize(
-    "kind", [np.array, list, pd.Series, pd.Categorical, lambda runs: np.array(runs, dtype=object)]
-)
-def test_interleaved_run_ids_are_named_as_the_user_wrote_them(kind):
-    message = r"^runs are interleaved: run 1_2 starts more than once; sort the windows by run, then"
-    with pytest.raises(ValueError, match=message):
-        check_runs(kind(["1_2", "1_1", "1_2"]), 3)
-
-
-@pytest.mark.parametrize(
-    "runs",
-    [
-        [1.0, np.nan, 2.0],
-        [np.nan] * 3,
-        [None] * 3,
-        ["a", None, "b"],
-        np.array(["a", np.nan, "b"], dtype=object),
-        np.array([1, "a", "a"], dtype=object),
-        pd.Series(["a", pd.NA, "b"], dtype="string"),
-        [1, 1, "1"],
-        ("a", "a", np.nan),
-        np.array(["2020-01-01", "NaT", "2020-01-02"], dtype="datetime64[D]"),
-    ],
-)
-def test_missing_or_mixed_run_ids_are_refused(runs):
-    with pytest.raises(ValueError, match=r"^runs has missing or mixed ids; give ids of one type"):
-        check_runs(runs, 3)
-
-
-def test_run_ids_that_are_none_or_masked_are_refused():
-    with pytest.raises(ValueError, match=r"^runs is None; give one id per window\.$"):
-        check_runs(None, 4)
-    with pytest.raises(ValueError, match="runs has masked ids; fill them or drop"):
-        check_runs(np.ma.array([0, 0, 1, 1], mask=[0, 0, 0, 1]), 4)
-
-
-@pytest.mark.parametrize("runs", [[0] * 3, [[0]] * 4, "aaaa", 5])
-def test_run_ids_of_another_shape_are_refused(runs):
-    with pytest.raises(ValueError, match=r"runs has shape .* but there are 4 windows; give one"):
-        check_runs(runs, 4)
 
 
 # Rows

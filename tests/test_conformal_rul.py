@@ -433,7 +433,7 @@ def test_bad_parameters_are_refused(params, error, match):
 @pytest.mark.parametrize(
     ("groups", "match"),
     [
-        ([0, 1], "groups has shape .* give the run of each row"),
+        ([0, 1], "groups has shape .* give one run id per row"),
         (np.arange(18), "groups part run 0 of X"),
         (np.array([None] * 18), "groups has missing or mixed ids"),
         (np.array(["a"] * 17 + [None], dtype=object), "groups has missing or mixed ids"),

@@ -764,12 +764,12 @@ def test_n_steps_is_an_integer_of_at_least_one(n_steps, error, message):
 @pytest.mark.parametrize(
     ("time", "message"),
     [
-        ([0, 1, 2, 1, 0], "time falls within run b; sort its windows by time"),
+        ([0, 1, 2, 1, 0], "time falls within run b; sort rows by run, then by time"),
         ([0, 2, 1, 0, 1], "time falls within run a"),
-        ([0, 1, np.nan, 0, 1], "time contains NaN or infinity; give a time in s"),
-        ([0, 1, np.inf, 0, 1], "time contains NaN or infinity"),
+        ([0, 1, np.nan, 0, 1], r"Input time contains NaN \(first in row"),
+        ([0, 1, np.inf, 0, 1], "Input time contains infinity"),
         ([0, 1, None, 0, 1], "time contains NaN"),
-        ([0, 1, 2, 3], r"time has shape \(4,\) but there are 5 windows; give a time in s"),
+        ([0, 1, 2, 3], r"time has shape \(4,\) but there are 5 windows; give one time in s"),
         (5.0, r"time has shape \(\) but"),
         (np.zeros((5, 1)), r"time has shape \(5, 1\) but"),
         (list("abcde"), "time in s must be real numbers"),

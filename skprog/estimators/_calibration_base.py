@@ -8,6 +8,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from .._checks import as_numbers, is_sequences
+from .._runs import check_ids
 
 
 def runs_of_rows(X, groups, n_rows):
@@ -15,23 +16,7 @@ def runs_of_rows(X, groups, n_rows):
     own = X.runs if is_sequences(X) else None
     if groups is None:
         return np.arange(n_rows) if own is None else own
-    if np.ma.is_masked(groups):
-        raise ValueError("groups has masked ids; fill them or drop their rows first.")
-    # Text beside numbers turns them into text.
-    is_mixed = isinstance(groups, list | tuple) and len({isinstance(g, str) for g in groups}) > 1
-    groups = np.asarray(groups)
-    if groups.shape != (n_rows,):
-        raise ValueError(
-            f"groups has shape {groups.shape} but X has {n_rows} rows; give the run of each row."
-        )
-    try:
-        # NaN and NaT differ from themselves; what is mixed has no order.
-        is_missing = is_mixed or (groups != groups).any() or None in groups.tolist()
-        np.sort(groups)
-    except TypeError:
-        is_missing = True
-    if is_missing:
-        raise ValueError("groups has missing or mixed ids; give ids of one type, one per row.")
+    groups = check_ids("groups", groups, n_rows)
     if own is not None:
         for run in np.unique(own):
             if len(np.unique(groups[own == run])) > 1:
