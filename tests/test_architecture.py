@@ -22,9 +22,6 @@ FLOORS = {
     "_runs": 1,
     "sequences": 2,
     "decision": 2,
-    "_augmentation": 3,
-    "_batches": 3,
-    "_lr_rules": 3,
     "preprocessing": 3,
     "networks": 3,
     "losses": 3,
@@ -32,7 +29,6 @@ FLOORS = {
     "metrics": 3,
     "datasets": 3,
     "_training": 4,
-    "_lr_range": 4,
     "estimators": 5,
     "model_selection": 6,
     "recipes": 6,
@@ -47,7 +43,7 @@ LAZY = OPTIONAL | {"sktime", "pandas"}
 UNWANTED = {"torchvision", "torchaudio", "torchmetrics", "dask_ml", "tensorflow", "keras"}
 # Private names that another top-level name still reaches by attribute; none is to be added.
 REACHED = {
-    ("skprog._lr_range", "_untrained_net"),
+    ("skprog._training._lr_range", "_untrained_net"),
     ("skprog.deploy._estimator_base", "_module"),
     ("skprog.deploy._graph_base", "_index"),
     ("skprog.deploy._graph_base", "_target"),

@@ -16,8 +16,7 @@ from skorch import NeuralNetRegressor
 from skorch.callbacks import Callback, Freezer, GradientNormClipping, LRScheduler, Unfreezer
 from torch import nn
 
-from skprog._batches import ArrayData
-from skprog._training import TrainingNet
+from skprog._training import ArrayData, TrainingNet
 from skprog.callbacks import (
     FitCheckpoint,
     GradientAmplification,

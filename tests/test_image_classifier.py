@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from skorch.callbacks import Callback
 
-from skprog import _augmentation
+from skprog import _training
 from skprog.estimators import ImageClassifier
 from skprog.estimators import _image as module_of_classifier
 from skprog.estimators._image import NETWORKS
@@ -80,7 +80,7 @@ def test_bytes_stay_bytes_until_the_device(colours, monkeypatch):
 
     def spy(X, **params):
         seen.append(X.dtype)
-        return _augmentation.augment_crops(X, **params)
+        return _training.augment_crops(X, **params)
 
     monkeypatch.setattr(module_of_classifier, "augment_crops", spy)
     ImageClassifier(**SMALL).fit(*colours)
@@ -115,7 +115,7 @@ def test_crops_and_flips_differ_from_epoch_to_epoch(monkeypatch, colours):
     seen = []
 
     def spy(X, **params):
-        seen.append(_augmentation.augment_crops(X, **params))
+        seen.append(_training.augment_crops(X, **params))
         return seen[-1]
 
     monkeypatch.setattr(module_of_classifier, "augment_crops", spy)

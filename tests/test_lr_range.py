@@ -15,9 +15,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skprog._batches import ArrayData
-from skprog._lr_range import lr_range, smoothed, suggestions
-from skprog._training import TrainingNet
+from skprog._training import ArrayData, TrainingNet
+from skprog._training._lr_range import lr_range, smoothed, suggestions
 from skprog.callbacks import OneCycle
 from skprog.estimators import CnnLstmRUL, GHLClassifier, SEMClassifier
 from skprog.model_selection import LRRange, lr_range_test

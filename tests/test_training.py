@@ -6,10 +6,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skprog._augmentation import augment_crops, augment_images, augment_windows
-from skprog._batches import ArrayData, SequenceData
 from skprog._training import (
+    ArrayData,
+    SequenceData,
     TrainingNet,
+    augment_crops,
+    augment_images,
+    augment_windows,
     draw_seed,
     forked_generator,
     predict_sequences,

@@ -7,8 +7,7 @@ from sklearn.base import BaseEstimator
 from skorch.history import History
 
 from .._checks import check_option
-from .._lr_range import LRRange
-from .._training import AMP_DTYPES, forked_generator
+from .._training import AMP_DTYPES, LRRange, forked_generator
 from ..estimators import NetEstimator
 from ._learnt_base import check_learnt, check_params
 from ._name_base import CALLBACKS, ESTIMATORS, NAMES, SPLITTERS

@@ -12,8 +12,7 @@ from sklearn.base import BaseEstimator, clone
 from skorch.callbacks import Callback
 
 from .._checks import check_integer, check_number, check_option
-from .._lr_range import lr_range
-from .._training import TrainingNet, draw_seed, forked_generator, resolve_device
+from .._training import TrainingNet, draw_seed, forked_generator, lr_range, resolve_device
 from ..callbacks import BestWeights, FitCheckpoint, ProgressBar
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}

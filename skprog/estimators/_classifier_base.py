@@ -11,9 +11,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from .._batches import ArrayData
 from .._checks import check_finite, check_integer, check_option, check_rows, is_sequences
-from .._training import ClassifierNet, predict_rows
+from .._training import ArrayData, ClassifierNet, predict_rows
 from ..callbacks import F1Annealing
 from ..losses import (
     ClassBalancedLoss,

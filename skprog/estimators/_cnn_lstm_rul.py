@@ -7,7 +7,6 @@ from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import LRScheduler
 
-from .._batches import SequenceData
 from .._checks import (
     check_integer,
     check_number,
@@ -16,7 +15,7 @@ from .._checks import (
     check_rul,
     is_sequences,
 )
-from .._training import predict_sequences
+from .._training import SequenceData, predict_sequences
 from ..callbacks import ExponentialDecay
 from ..losses import PinballLoss
 from ..networks import CnnLstm

@@ -2,8 +2,8 @@ from functools import partial
 
 import torch
 
-from .._augmentation import augment_windows
 from .._checks import check_integer, check_number, check_option
+from .._training import augment_windows
 from ..networks import DiagnosisCNN
 from ._classifier_base import NetClassifier
 from ._series_base import as_series, check_series

@@ -3,9 +3,8 @@ from functools import partial
 import numpy as np
 
 from .. import networks
-from .._augmentation import augment_crops
 from .._checks import FLOATS, check_number, check_option, check_rows
-from .._training import predict_rows
+from .._training import augment_crops, predict_rows
 from ..networks import ScaledImages
 from ._network_base import NamedNetworkClassifier
 

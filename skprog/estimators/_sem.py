@@ -4,9 +4,8 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from .._batches import n_batches
 from .._checks import check_images, check_integer, check_number, check_option
-from .._training import as_tensor
+from .._training import as_tensor, n_batches
 from ..networks import MicrographCNN
 from ._tile_base import TileClassifier, check_sizes
 

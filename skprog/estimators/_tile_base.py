@@ -6,9 +6,8 @@ from scipy.special import expit, logit, softmax
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedGroupKFold
 
-from .._augmentation import augment_images
 from .._checks import check_images
-from .._training import predict_rows
+from .._training import augment_images, predict_rows
 from ..preprocessing import PatchSelector
 from ._classifier_base import NetClassifier, check_labels
 

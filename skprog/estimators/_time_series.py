@@ -3,9 +3,8 @@ import inspect
 import numpy as np
 
 from .. import networks
-from .._batches import ArrayData, SeriesData
 from .._checks import FLOATS, check_finite, check_option, check_rows
-from .._training import predict_rows
+from .._training import ArrayData, SeriesData, predict_rows
 from ..networks import ScaledSeries
 from ._network_base import NamedNetworkClassifier
 from ._series_base import (

@@ -1,5 +1,4 @@
-from .._lr_range import lr_range_of
-from .._training import forked_generator
+from .._training import forked_generator, lr_range_of
 
 
 def lr_range_test(

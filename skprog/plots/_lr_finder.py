@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from .._lr_range import lr_range_of
-from .._training import forked_generator
+from .._training import forked_generator, lr_range_of
 from ._base import BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, import_pyplot, one_axes
 
 MARKERS = {

@@ -1,13 +1,9 @@
-"""The skorch net inside the estimators, its predictions and its random state.
-
-Knows torch, skorch and scikit-learn only.
-"""
+"""The skorch net inside the estimators."""
 
 import contextlib
 import signal
 import threading
 from itertools import islice
-from numbers import Integral
 
 import numpy as np
 import torch
@@ -17,9 +13,6 @@ from skorch import NeuralNet
 
 from ._batches import n_batches
 
-__all__ = ["ClassifierNet", "TrainingNet", "forked_generator", "resolve_device"]
-
-_one_at_a_time = threading.RLock()
 AMP_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -213,124 +206,3 @@ class _Epochs:
 
     def __iter__(self):
         return self.data.batches(self.batch_size, shuffle=self.shuffle)
-
-
-def predict_sequences(net, data, *, batch_size=512):
-    """Return the network's output for each row and channel of SequenceData.
-
-    Each distinct window is encoded once.
-
-    Returns
-    -------
-    ndarray of shape (n_channels, n_rows)
-        Outputs as float64.
-    """
-    parts = _parts(data.windows, batch_size)
-    features = torch.cat([encode_windows(net, windows) for windows in parts])
-    outputs = []
-    for sequences in _parts(np.arange(len(data)), batch_size):
-        index = torch.from_numpy(data.sequence_index(sequences)).to(net.device)
-        outputs.append(decode_sequences(net, features, index))
-    return torch.cat(outputs).double().numpy().reshape(data.n_channels, -1)
-
-
-def encode_windows(net, windows, *, multiple=16):
-    """Return the features (n_windows, n_features) of windows, a tensor on the net's device."""
-    with torch.inference_mode(), net.autocast():
-        windows = as_tensor(windows).to(net.device, torch.float32)
-        return evaluating(net).encode(_padded(windows, multiple))[: len(windows)]
-
-
-def decode_sequences(net, features, index, *, multiple=16):
-    """Return the outputs (n_sequences,) of sequences (n_sequences, n_steps) of features."""
-    with torch.inference_mode(), net.autocast():
-        output = evaluating(net).decode(features[_padded(index, multiple)])
-        return output[: len(index)].float().cpu()
-
-
-def evaluating(net):
-    """Return the module of a net, in evaluation."""
-    # Asked first: eval() goes through all layers, which takes a tenth of an online update.
-    return net.module_.eval() if net.module_.training else net.module_
-
-
-def predict_rows(net, X, *, lengths=None, batch_size=512):
-    """Return the network's output for each row of an array, as float64.
-
-    ``lengths`` (n_rows,) are those of series of unequal length, with zeros after their end.
-    """
-    module = net.module_.eval()
-    outputs = []
-    with torch.inference_mode():
-        for part in _parts(np.arange(len(X)), batch_size):
-            rows = X[part[0] : part[-1] + 1]
-            known = {}
-            if lengths is not None:
-                rows = rows[:, :, : lengths[part].max()]
-                # A row of padding has no series: one timepoint, lest a network sees an empty one.
-                known["lengths"] = (
-                    _padded(torch.from_numpy(lengths[part])).clamp(min=1).to(net.device)
-                )
-            # Before autocast, which cannot join float16 on a CPU.
-            padded = _padded(as_tensor(rows).to(net.device))
-            with net.autocast():
-                outputs.append(module(padded, **known)[: len(rows)].float().cpu())
-    return torch.cat(outputs).double().numpy()
-
-
-def _parts(array, size):
-    return np.array_split(array, n_batches(len(array), size))
-
-
-def as_tensor(array):
-    """Return an array as a tensor, copied only where torch could not take it."""
-    # Contiguous, as torch takes no reversed axes, and of our byte order; writeable, lest it warns.
-    return torch.from_numpy(np.require(array, array.dtype.newbyteorder("="), ["C", "W"]))
-
-
-def _padded(rows, multiple=16):
-    """Append zeros up to a multiple, so that a row's result does not depend on the batch size."""
-    n_zeros = -len(rows) % multiple
-    return torch.cat([rows, rows.new_zeros(n_zeros, *rows.shape[1:])]) if n_zeros else rows
-
-
-def resolve_device(device):
-    """Return the torch device of a name, where "auto" takes CUDA, then MPS, then the CPU."""
-    if device != "auto":
-        try:
-            torch.empty(0, device=device)
-            return str(torch.device(device))
-        except (AssertionError, RuntimeError, TypeError) as error:
-            raise ValueError(
-                f"device={device!r} is not to be had here ({error}); use 'auto' or 'cpu'."
-            ) from None
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-@contextlib.contextmanager
-def forked_generator(*seeds):
-    """Seed torch's generators inside a with-block and give them back as they were."""
-    seed = int(np.random.SeedSequence(seeds).generate_state(1)[0])
-    # Threads share torch's generators: fits side by side in one process take turns.
-    with _one_at_a_time, torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed)
-        yield
-
-
-def draw_seed(random_state):
-    """Return a seed from an int, None or a generator, leaving the global one untouched."""
-    if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(np.iinfo(np.int32).max))
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(np.iinfo(np.int32).max))
-    is_bool = isinstance(random_state, bool)
-    if is_bool or not isinstance(random_state, Integral) or random_state < 0:
-        raise ValueError(
-            f"random_state={random_state!r} is no seed; use an integer of at least 0, a "
-            "RandomState, a Generator or None."
-        )
-    return int(random_state)

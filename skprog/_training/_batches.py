@@ -6,7 +6,7 @@ Knows torch and what a run is.
 import numpy as np
 import torch
 
-from ._runs import run_starts
+from .._runs import run_starts
 
 
 class ArrayData:

@@ -12,10 +12,9 @@ import torch
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from ._checks import check_integer, check_number, check_option
-from ._lr_rules import SKIPPED_AT_END, Average, smoothed, suggestions
+from .._checks import check_integer, check_number, check_option
+from ._lr_range_rules import SKIPPED_AT_END, Average, smoothed, suggestions
 
-__all__ = ["LRRange", "lr_range", "lr_range_of"]
 
 MIN_BATCHES = 100
 FEW_POINTS = 20
