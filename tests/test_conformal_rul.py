@@ -22,7 +22,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from skprog.decision import find_max_life
 from skprog.estimators import CnnLstmRUL, ConformalRUL, DummyRUL
-from skprog.estimators._calibration_base import lower_bound_of_coverage, rank_of_coverage
+from skprog.estimators._calibration import lower_bound_of_coverage, rank_of_coverage
 from skprog.sequences import RunSequences
 
 

@@ -15,7 +15,6 @@ from sklearn.pipeline import Pipeline
 from .._checks import check_integer, check_number, check_option
 from ._lr_range_rules import SKIPPED_AT_END, Average, smoothed, suggestions
 
-
 MIN_BATCHES = 100
 FEW_POINTS = 20
 

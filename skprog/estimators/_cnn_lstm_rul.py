@@ -20,7 +20,7 @@ from ..callbacks import ExponentialDecay
 from ..losses import PinballLoss
 from ..networks import CnnLstm
 from ..preprocessing import RULIndex
-from ._base import NetEstimator, named_callbacks
+from ._net_estimator import NetEstimator, named_callbacks
 
 
 class CnnLstmRUL(RegressorMixin, NetEstimator):

@@ -10,7 +10,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from .._checks import check_integer, check_number, check_rul
-from ._calibration_base import (
+from ._calibration import (
     are_complements,
     calibration_runs,
     finite_rul,

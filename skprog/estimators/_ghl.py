@@ -5,8 +5,8 @@ import torch
 from .._checks import check_integer, check_number, check_option
 from .._training import augment_windows
 from ..networks import DiagnosisCNN
-from ._classifier_base import NetClassifier
-from ._series_base import as_series, check_series
+from ._net_classifier import NetClassifier
+from ._series import as_series, check_series
 
 AUGMENTATIONS = ("shift", "gain", "noise")
 

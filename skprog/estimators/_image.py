@@ -6,7 +6,7 @@ from .. import networks
 from .._checks import FLOATS, check_number, check_option, check_rows
 from .._training import augment_crops, predict_rows
 from ..networks import ScaledImages
-from ._network_base import NamedNetworkClassifier
+from ._named_network_classifier import NamedNetworkClassifier
 
 NETWORKS = {
     "resnet18": networks.ResNet18,

@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._checks import check_images, check_integer, check_number, check_option
 from .._training import as_tensor, n_batches
 from ..networks import MicrographCNN
-from ._tile_base import TileClassifier, check_sizes
+from ._tiles import TileClassifier, check_sizes
 
 
 class SEMClassifier(TileClassifier):

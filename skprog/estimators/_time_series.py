@@ -6,8 +6,8 @@ from .. import networks
 from .._checks import FLOATS, check_finite, check_option, check_rows
 from .._training import ArrayData, SeriesData, predict_rows
 from ..networks import ScaledSeries
-from ._network_base import NamedNetworkClassifier
-from ._series_base import (
+from ._named_network_classifier import NamedNetworkClassifier
+from ._series import (
     as_series,
     check_series,
     ends_in_nan,

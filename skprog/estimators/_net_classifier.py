@@ -1,4 +1,4 @@
-"""What the torch classifiers share: classes, their weights, losses and probabilities."""
+"""What the torch classifiers share: fit on labels, probabilities, cases held out."""
 
 import inspect
 from numbers import Real
@@ -9,29 +9,18 @@ from scipy.special import softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_finite, check_integer, check_option, check_rows, is_sequences
+from .._checks import check_integer, check_option, check_rows, is_sequences
 from .._training import ArrayData, ClassifierNet, predict_rows
 from ..callbacks import F1Annealing
 from ..losses import (
     ClassBalancedLoss,
     ClassCostLoss,
-    ClassificationLoss,
-    FocalLoss,
-    GradientHarmonizedLoss,
 )
-from ._base import NetEstimator
-
-LOSSES = {
-    "cross_entropy": (ClassificationLoss, {}),
-    "mse": (ClassificationLoss, {"base": "mse"}),
-    "class_cost": (ClassCostLoss, {}),
-    "class_balanced": (ClassBalancedLoss, {}),
-    "focal": (FocalLoss, {}),
-    "ghl": (GradientHarmonizedLoss, {}),
-}
-VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+from ._criteria import LOSSES, accepted_params, check_criterion
+from ._labels import check_labels
+from ._net_estimator import NetEstimator
 
 
 class NetClassifier(ClassifierMixin, NetEstimator):
@@ -267,7 +256,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
 
     def _criterion(self, data_train):
         loss, given = (self.loss, {}) if inspect.isclass(self.loss) else LOSSES[self.loss]
-        accepted = _accepted(loss)
+        accepted = accepted_params(loss)
         if self._class_weight is not None and "weight" in (self.loss_params or {}):
             raise ValueError("class_weight and loss_params['weight'] say the same; give one.")
         params = dict(given)
@@ -299,62 +288,9 @@ class NetClassifier(ClassifierMixin, NetEstimator):
             )
         params |= self.loss_params or {}
         if inspect.isclass(self.loss):
-            _try_out(loss(**params), len(self.classes_))
+            check_criterion(loss(**params), len(self.classes_))
         return loss, params
 
     def _own_callbacks(self):
         loss = self.loss if inspect.isclass(self.loss) else LOSSES[self.loss][0]
         return [("f1_annealing", F1Annealing())] if hasattr(loss, "anneal") else []
-
-
-def check_labels(name, labels):
-    """Return labels as a 1-d array, refusing missing ones and those of several types."""
-    kinds = {isinstance(label, str) for label in labels} if isinstance(labels, list) else ()
-    is_masked = np.ma.is_masked(labels)
-    labels = column_or_1d(labels, warn=True)
-    if labels.dtype == object:
-        kinds = {isinstance(label, str) for label in labels}
-    check_finite(labels, name)
-    is_missing = labels.dtype.kind in "mM" and np.isnat(labels).any()
-    if is_masked or is_missing or (labels.dtype == object and any(map(_is_missing, labels))):
-        raise ValueError(f"{name} has missing labels; drop or label such cases first.")
-    if len(kinds) > 1:
-        raise ValueError(f"{name} mixes text with other labels; give labels of one type.")
-    return labels
-
-
-def _is_missing(label):
-    try:
-        return label is None or bool(label != label)
-    except TypeError:  # pandas.NA neither differs nor agrees
-        return True
-
-
-def _try_out(criterion, n_classes):
-    """Refuse a loss that does not compare logits with classes."""
-    y = torch.arange(n_classes + 1) % n_classes
-    try:
-        loss = criterion(10 * torch.nn.functional.one_hot(y, n_classes).float(), y)
-        is_loss = loss.ndim == 0 and bool(0 <= loss < np.inf)
-    # A loss of the user's may fail in any way.
-    except Exception as error:
-        loss, is_loss = error, False
-    if not is_loss:
-        raise ValueError(
-            f"loss={type(criterion).__name__} of logits (n_cases, n_classes) and classes "
-            f"(n_cases,) gives {loss} for logits that are right; use a loss with one finite value "
-            f"of at least 0, such as torch.nn.CrossEntropyLoss or one of {', '.join(LOSSES)}."
-        )
-
-
-def _accepted(loss):
-    """Return the names of what a loss class takes, its parents' where it passes the rest on."""
-    names = set()
-    for parent in loss.__mro__[: loss.__mro__.index(torch.nn.Module)]:
-        if "__init__" not in vars(parent):
-            continue
-        parameters = list(inspect.signature(parent).parameters.values())
-        names |= {each.name for each in parameters if each.kind not in VARIADIC}
-        if all(each.kind is not inspect.Parameter.VAR_KEYWORD for each in parameters):
-            break
-    return names

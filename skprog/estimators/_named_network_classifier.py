@@ -5,7 +5,8 @@ import inspect
 import torch
 
 from .._checks import check_option
-from ._classifier_base import VARIADIC, NetClassifier
+from ._criteria import VARIADIC
+from ._net_classifier import NetClassifier
 
 
 class NamedNetworkClassifier(NetClassifier):

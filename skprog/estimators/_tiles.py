@@ -9,7 +9,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 from .._checks import check_images
 from .._training import augment_images, predict_rows
 from ..preprocessing import PatchSelector
-from ._classifier_base import NetClassifier, check_labels
+from ._labels import check_labels
+from ._net_classifier import NetClassifier
 
 BATCH_SIZE = 32
 VOTING = ("tiles", "patch_size", "vote", "top_k", "pos_label")
