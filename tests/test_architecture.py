@@ -44,9 +44,9 @@ UNWANTED = {"torchvision", "torchaudio", "torchmetrics", "dask_ml", "tensorflow"
 # Private names that another top-level name still reaches by attribute; none is to be added.
 REACHED = {
     ("skprog._training._lr_range", "_untrained_net"),
-    ("skprog.deploy._estimator_base", "_module"),
-    ("skprog.deploy._graph_base", "_index"),
-    ("skprog.deploy._graph_base", "_target"),
+    ("skprog.deploy._records", "_module"),
+    ("skprog.deploy._graph", "_index"),
+    ("skprog.deploy._graph", "_target"),
     ("skprog.estimators._cnn_lstm_rul", "_rul"),
     ("skprog.online._leaf_base", "_by_channel"),
     ("skprog.online._stream_base", "_intervals"),

@@ -47,8 +47,8 @@ from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
 from skprog import estimators, preprocessing
 from skprog.callbacks import AdaptiveCycle
 from skprog.deploy import load, save
-from skprog.deploy._estimator_base import EstimatorDecoder, EstimatorEncoder
-from skprog.deploy._file_base import FORMAT
+from skprog.deploy._format import FORMAT
+from skprog.deploy._records import EstimatorDecoder, EstimatorEncoder
 from skprog.estimators import (
     CnnLstmRUL,
     ConformalRUL,

@@ -17,8 +17,8 @@ from sklearn.preprocessing import StandardScaler
 
 from skprog.deploy import Footprint, export_onnx, footprint, save
 from skprog.deploy._footprint import _n_macs
-from skprog.deploy._graph_base import as_graph
-from skprog.deploy._onnx_base import DTYPES, to_onnx
+from skprog.deploy._graph import as_graph
+from skprog.deploy._onnx import DTYPES, to_onnx
 from skprog.estimators import (
     CnnLstmRUL,
     DummyRUL,

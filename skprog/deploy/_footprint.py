@@ -7,9 +7,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from .._checks import check_integer
-from ._file_base import to_bytes
-from ._graph_base import as_graph, last_step
-from ._onnx_base import DTYPES, to_onnx
+from ._format import to_bytes
+from ._graph import as_graph, last_step
+from ._onnx import DTYPES, to_onnx
 
 N_WARM = 3
 

@@ -9,10 +9,10 @@ from skorch.history import History
 from .._checks import check_option
 from .._training import AMP_DTYPES, LRRange, forked_generator
 from ..estimators import NetEstimator
-from ._learnt_base import check_learnt, check_params
-from ._name_base import CALLBACKS, ESTIMATORS, NAMES, SPLITTERS
-from ._tree_base import Tree, tree_from_values, tree_to_values
-from ._value_base import Decoder, Encoder
+from ._codec import Decoder, Encoder
+from ._schema import check_learnt, check_params
+from ._sklearn_trees import Tree, tree_from_values, tree_to_values
+from ._trusted import CALLBACKS, ESTIMATORS, NAMES, SPLITTERS
 
 # Parameters that name files of pickles, which a fit would open.
 OTHER_FILES = ("checkpoint", "memory")

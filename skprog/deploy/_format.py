@@ -1,4 +1,4 @@
-"""A fitted estimator as the bytes of one safetensors file, and files replaced as a whole.
+"""A fitted estimator as the bytes of one safetensors file.
 
 The file's header has the member ``skprog``: a JSON text with the format's number, the versions
 that wrote it, the estimator, and the SHA-256 of all of this and of the tensors.
@@ -6,11 +6,9 @@ that wrote it, the estimator, and the SHA-256 of all of this and of the tensors.
 
 import hashlib
 import json
-import os
 import platform
 import reprlib
 import warnings
-from pathlib import Path
 
 import safetensors.torch
 import sklearn
@@ -18,8 +16,8 @@ import torch
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils.validation import check_is_fitted
 
-from ._estimator_base import EstimatorDecoder, EstimatorEncoder
-from ._name_base import NAMES
+from ._records import EstimatorDecoder, EstimatorEncoder
+from ._trusted import NAMES
 
 FORMAT = 1
 MEMBER = "skprog"
@@ -133,25 +131,3 @@ def _warn_of_other_version(body, estimator):
             ),
             stacklevel=4,
         )
-
-
-def checked_path(path):
-    """Return the path of a file to write, in a folder that exists."""
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path={path!r} must be the path of a file, a str or path-like.")
-    path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; give the name of a file in it.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"the folder {path.parent} does not exist; create it first.")
-    return path
-
-
-def write(path, data):
-    """Replace a file by these bytes, whole or not at all."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        unfinished.write_bytes(data)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)

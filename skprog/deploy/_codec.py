@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from sklearn.utils import Bunch
 
-from ._name_base import NAMES, OBJECTS
+from ._trusted import NAMES, OBJECTS
 
 PLAIN = (bool, int, str)
 # Not on every platform of more than 8 bytes.

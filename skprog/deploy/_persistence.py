@@ -1,7 +1,9 @@
+"""Estimators written to a file and read from it, and files replaced as a whole."""
+
 import os
 from pathlib import Path
 
-from ._file_base import checked_path, from_bytes, to_bytes, write
+from ._format import from_bytes, to_bytes
 
 
 def save(estimator, path):
@@ -110,3 +112,25 @@ def load(path):
         return from_bytes(path.read_bytes())
     except ValueError as error:
         raise ValueError(f"{path} cannot be loaded: {error}.") from error
+
+
+def checked_path(path):
+    """Return the path of a file to write, in a folder that exists."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path={path!r} must be the path of a file, a str or path-like.")
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; give the name of a file in it.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"the folder {path.parent} does not exist; create it first.")
+    return path
+
+
+def write(path, data):
+    """Replace a file by these bytes, whole or not at all."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        unfinished.write_bytes(data)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
