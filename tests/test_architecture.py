@@ -48,8 +48,8 @@ REACHED = {
     ("skprog.deploy._graph", "_index"),
     ("skprog.deploy._graph", "_target"),
     ("skprog.estimators._cnn_lstm_rul", "_rul"),
-    ("skprog.online._leaf_base", "_by_channel"),
-    ("skprog.online._stream_base", "_intervals"),
+    ("skprog.online._parts", "_by_channel"),
+    ("skprog.online._streaming", "_intervals"),
 }
 PATHS = pytest.mark.parametrize("path", FILES, ids=lambda path: "/".join(parts(path)))
 

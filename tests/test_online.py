@@ -22,8 +22,8 @@ from skprog.decision import MaintenanceRule
 from skprog.deploy import load, save
 from skprog.estimators import CnnLstmRUL, ConformalRUL, DummyRUL
 from skprog.online import OnlineRUL, _stream_base
-from skprog.online._leaf_base import EncodingsPart, StatesPart
-from skprog.online._stream_base import leaves, take_apart
+from skprog.online._parts import EncodingsPart, StatesPart
+from skprog.online._streaming import leaves, take_apart
 from skprog.preprocessing import (
     AccelRotation45,
     FrequencyMaxPool,

@@ -10,10 +10,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._checks import check_integer, check_number, check_option, check_plain
 from ..decision import MaintenanceRule, find_max_life
-from ._clock_base import N_LATE, Clock
-from ._leaf_base import Moment
-from ._state_base import PROBLEMS, RunState
-from ._stream_base import example_window, find_n_steps, snapshot, take_apart
+from ._clock import N_LATE, Clock
+from ._parts import Moment
+from ._state import PROBLEMS, RunState
+from ._streaming import example_window, find_n_steps, snapshot, take_apart
 
 logger = logging.getLogger("skprog.online")
 

@@ -4,10 +4,10 @@ from functools import cached_property
 
 import numpy as np
 
-from ._clock_base import N_GAPS, N_LATE, N_STEPS, Clock
-from ._fingerprint_base import fingerprint
-from ._leaf_base import packed
-from ._stream_base import example_window, leaves
+from ._clock import N_GAPS, N_LATE, N_STEPS, Clock
+from ._fingerprint import fingerprint
+from ._parts import packed
+from ._streaming import example_window, leaves
 
 PROBLEMS = ("missing", "late", "repeated", "invalid")
 STATE_VERSION = 1

@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from ..estimators import CnnLstmRUL, ConformalRUL
 from ..preprocessing import AccelRotation45, BandEnergies, FrequencyMaxPool, WelchSpectrogram
-from ._leaf_base import EncodingsPart, SequencePart, StatesPart, as_floats
+from ._parts import EncodingsPart, SequencePart, StatesPart, as_floats
 
 # These work on each window by itself, by this method once the window has been checked.
 PER_WINDOW = {
