@@ -23,13 +23,8 @@ from skprog.callbacks import (
     gradient_measure,
     normalise_measures,
 )
-from skprog.callbacks._amplification_base import (
-    CHUNK_SIZE,
-    GradientSums,
-    _chunks,
-    find_layers,
-    why_none,
-)
+from skprog.callbacks._gradient_measure import CHUNK_SIZE, GradientSums, _chunks
+from skprog.callbacks._layers import find_layers, why_none
 from skprog.estimators import (
     CnnLstmRUL,
     GHLClassifier,

@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer
 from skprog.decision import MaintenanceRule
 from skprog.deploy import load, save
 from skprog.estimators import CnnLstmRUL, ConformalRUL, DummyRUL
-from skprog.online import OnlineRUL, _stream_base
+from skprog.online import OnlineRUL, _streaming
 from skprog.online._parts import EncodingsPart, StatesPart
 from skprog.online._streaming import leaves, take_apart
 from skprog.preprocessing import (
@@ -1020,7 +1020,7 @@ def test_preprocessing_fitted_again_in_mid_run_changes_nothing(fitted):
 def test_a_state_from_a_gpu_is_not_for_a_cpu(fitted, monkeypatch, n_windows, to_gpu):
     on_cpu = OnlineRUL(fitted("network"), RULE)
     # As take_apart has it for a network on a GPU.
-    monkeypatch.setattr(_stream_base, "StatesPart", EncodingsPart)
+    monkeypatch.setattr(_streaming, "StatesPart", EncodingsPart)
     on_gpu = OnlineRUL(fitted("network"), RULE)
     source, target = (on_cpu, on_gpu) if to_gpu else (on_gpu, on_cpu)
     run(source, WINDOWS[:n_windows], TIME[:n_windows])

@@ -1,7 +1,7 @@
 import math
 
 from .._checks import check_integer, check_number, check_option
-from ._cycle_base import Cycle
+from ._cycle import Cycle
 
 
 class AdaptiveCycle(Cycle):

@@ -5,24 +5,17 @@ import torch
 from skorch.callbacks import Callback
 
 from .._checks import check_integer, check_number, check_option
-from ._amplification_base import (
-    MEASURES,
-    SCALE_FREE,
-    GradientSums,
-    find_layers,
-    normalise_measures,
-    select_layers,
-    why_none,
-)
-from ._schedule_base import (
+from ._amplification_phases import (
     SCHEDULES,
     amplifies_any,
     check_phases,
     named_phases,
-    other_schedules,
     phase_of,
     warn_of_single_epochs,
 )
+from ._conflicts import SCALE_FREE, check_last_with_gradients, other_schedules
+from ._gradient_measure import MEASURES, GradientSums, normalise_measures
+from ._layers import check_layer_types, find_layers, select_layers, why_none
 
 # Attributes of a training, not of what it leaves.
 PASSING = ("_phases", "_layers", "_sums", "_before", "_amplified", "_factor", "_has_warned")
@@ -170,13 +163,7 @@ class GradientAmplification(Callback):
             check_integer("reselect_every", self.reselect_every)
         check_option("strategy", self.strategy, ("intelligent", "random", "all"))
         check_option("group", self.group, ("module", "parameter", "conv_bn"))
-        if self.layer_types is not None and not (
-            isinstance(self.layer_types, list | tuple)
-            and all(isinstance(each, str | type) for each in self.layer_types)
-        ):
-            raise TypeError(
-                f"layer_types={self.layer_types!r} must be a tuple of modules' classes or names."
-            )
+        check_layer_types(self.layer_types)
         check_option("apply_to", self.apply_to, ("gradient", "update"))
         if self.random_state is not None:
             check_integer("random_state", self.random_state, minimum=0)
@@ -256,17 +243,9 @@ class GradientAmplification(Callback):
         return find_layers(net.module_, group=self.group, layer_types=self.layer_types)
 
     def _check_net(self, net):
-        names = [name for name, _ in net.callbacks_]
-        callbacks = [callback for _, callback in net.callbacks_]
-        place = next(i for i, each in enumerate(callbacks) if each is self)
-        if sum(isinstance(each, GradientAmplification) for each in callbacks) > 1:
+        if sum(isinstance(each, GradientAmplification) for _, each in net.callbacks_) > 1:
             raise ValueError("callbacks hold two GradientAmplification; give one, for all layers.")
-        for name, other in zip(names[place + 1 :], callbacks[place + 1 :], strict=True):
-            if type(other).on_grad_computed is not Callback.on_grad_computed:
-                raise ValueError(
-                    f"callback {name!r} changes or reads gradients after GradientAmplification; "
-                    "put it before, as clipping undoes what was amplified."
-                )
+        check_last_with_gradients(net, self)
         others = other_schedules(net, self)
         if self.sets_learning_rate and others:
             raise ValueError(

@@ -1,4 +1,4 @@
-from ._cycle_base import Cycle
+from ._cycle import Cycle
 
 
 class OneCycle(Cycle):

@@ -1,6 +1,6 @@
 """A fitted estimator taken apart, so that a new window costs no more than itself.
 
-The parts take and decode as those of :mod:`._leaf_base`, with as many memories as leaves.
+The parts take and decode as those of :mod:`._parts`, with as many memories as leaves.
 """
 
 import copy

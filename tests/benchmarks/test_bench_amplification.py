@@ -132,7 +132,8 @@ def test_bf16_takes_less_time(benchmark, images):
 def test_an_analysis_takes_two_copies_of_the_parameters_and_a_chunk(benchmark):
     script = """
 import torch
-from skprog.callbacks._amplification_base import GradientSums, find_layers
+from skprog.callbacks._gradient_measure import GradientSums
+from skprog.callbacks._layers import find_layers
 from skprog.networks import ResNet34
 
 layers = find_layers(ResNet34(3, 10), group="module", layer_types=None)

@@ -1,9 +1,7 @@
-"""Schedules of the learning rate: who sets it, and phases of epochs."""
+"""Phases of epochs in which gradients are amplified, by name or given."""
 
 import warnings
 from itertools import pairwise
-
-from skorch.callbacks import LRScheduler
 
 from .._checks import check_integer, check_number, check_option
 
@@ -14,16 +12,6 @@ SCHEDULES = {
     "params_2": ((10, 1.0, False), (100, 1.0, True), (145, 0.1, True), (150, 0.1, False)),
 }
 N_EPOCHS = 150
-
-
-def other_schedules(net, own):
-    """Return the names of a net's callbacks, but for one, that set the learning rate."""
-    return [
-        type(each).__name__
-        for _, each in getattr(net, "callbacks_", ())
-        if each is not own
-        and (isinstance(each, LRScheduler) or getattr(each, "sets_learning_rate", False))
-    ]
 
 
 def named_phases(name, max_epochs, *, lr, factor):

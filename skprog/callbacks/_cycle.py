@@ -5,7 +5,7 @@ import math
 from skorch.callbacks import Callback
 
 from .._checks import check_integer, check_number, check_option
-from ._schedule_base import other_schedules
+from ._conflicts import other_schedules
 
 MOMENTA = (0.95, 0.85)
 
