@@ -9,7 +9,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import check_random_state, get_tags
 
 from .._checks import check_integer
-from ._rungs_base import ErrorScore, Rungs
+from ._rungs import ErrorScore, Rungs
 
 
 class HyperbandSearchCV(BaseSearchCV):

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import as_numbers, check_option
-from ._base import BLUE, SKY, VERMILION, as_label, one_axes
+from ._axes import BLUE, SKY, VERMILION, as_label, one_axes
 
 STYLES = (
     {"color": VERMILION, "lw": 1.6},

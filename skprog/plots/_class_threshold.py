@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..losses import class_thresholds
-from ._base import BLUE, GREY, ORANGE, as_label, import_pyplot, one_axes
+from ._axes import BLUE, GREY, ORANGE, as_label, import_pyplot, one_axes
 
 # Classes of one size that are named one by one.
 N_NAMED = 3

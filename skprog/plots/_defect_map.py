@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._checks import as_numbers, check_number, check_plain
-from ._base import SKY, import_pyplot, one_axes
+from ._axes import SKY, import_pyplot, one_axes
 
 # Opacity of the map where a defect is certain: the fibres stay visible under it.
 OPACITY = 0.75

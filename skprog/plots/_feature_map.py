@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._checks import as_numbers, check_finite, check_integer
-from ._base import several_axes
+from ._axes import several_axes
 
 # Of a whole figure, in inches.
 WIDTH = 8.0

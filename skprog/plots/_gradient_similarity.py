@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import as_numbers, check_finite
-from ._base import as_label, import_pyplot, one_axes
+from ._axes import as_label, import_pyplot, one_axes
 
 # Beside the colours, which many classes leave close to each other.
 STYLES = ("-", "--", ":")

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import as_numbers, check_integer, check_option
-from ._base import BLUE, GREY, VERMILION, one_axes
+from ._axes import BLUE, GREY, VERMILION, one_axes
 
 
 class LossCurveDisplay:

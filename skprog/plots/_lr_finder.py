@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._training import forked_generator, lr_range_of
-from ._base import BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, import_pyplot, one_axes
+from ._axes import BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, import_pyplot, one_axes
 
 MARKERS = {
     "valley": ("o", GREEN),

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import check_integer, check_option
-from ._base import BLUE, GREY, ORANGE, VERMILION, check_values, one_axes
+from ._axes import BLUE, GREY, ORANGE, VERMILION, check_values, one_axes
 
 
 class LRScheduleDisplay:

@@ -6,7 +6,7 @@ from .._checks import check_number
 from .._runs import check_runs, run_bounds
 from ..decision import find_max_life
 from ..metrics import check_rul_pair
-from ._base import BLUE, GREEN, GREY, ORANGE, VERMILION, import_pyplot, one_axes
+from ._axes import BLUE, GREEN, GREY, ORANGE, VERMILION, import_pyplot, one_axes
 
 
 class PredictedVsTrueDisplay:

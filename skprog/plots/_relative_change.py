@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..metrics import relative_change_difference
-from ._base import BLUE, GREY, ORANGE, check_values, one_axes
+from ._axes import BLUE, GREY, ORANGE, check_values, one_axes
 
 
 class RelativeChangeDisplay:

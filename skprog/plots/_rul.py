@@ -5,7 +5,7 @@ import numpy as np
 from .._runs import all_one_run, check_time, run_bounds
 from ..decision import ema, find_max_life, replacement_rows
 from ..metrics import check_rul_pair, replacement_error
-from ._base import BLUE, GREY, SKY, VERMILION, several_axes
+from ._axes import BLUE, GREY, SKY, VERMILION, several_axes
 
 
 class RULDisplay:

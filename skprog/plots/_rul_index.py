@@ -5,7 +5,7 @@ import numpy as np
 from .._checks import check_number
 from ..decision import find_max_life
 from ..preprocessing import RULIndex
-from ._base import several_axes
+from ._axes import several_axes
 
 
 class RULIndexDisplay:

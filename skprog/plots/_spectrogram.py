@@ -4,7 +4,7 @@ import numpy as np
 
 from .._checks import as_numbers, check_finite, check_integer, check_option
 from ..preprocessing import WelchSpectrogram
-from ._base import one_axes
+from ._axes import one_axes
 
 
 class SpectrogramDisplay:

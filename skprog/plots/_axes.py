@@ -1,4 +1,4 @@
-"""What the displays share: matplotlib where it is used, axes, colours, checks."""
+"""Matplotlib where it is used, axes and colours of all displays, and values to draw."""
 
 import numpy as np
 
