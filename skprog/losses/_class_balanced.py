@@ -1,7 +1,7 @@
 import numpy as np
 
 from .._checks import check_number
-from ._base import ClassificationLoss
+from ._classification import ClassificationLoss
 
 
 class ClassBalancedLoss(ClassificationLoss):

@@ -1,5 +1,5 @@
-from ._base import ClassificationLoss
-from ._blocks import inverse_frequencies
+from ._classes import inverse_frequencies
+from ._classification import ClassificationLoss
 
 
 class ClassCostLoss(ClassificationLoss):

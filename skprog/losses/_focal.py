@@ -2,7 +2,7 @@ import torch
 import torch.nn.functional as F
 
 from .._checks import check_number
-from ._base import ClassificationLoss
+from ._classification import ClassificationLoss
 
 
 class FocalLoss(ClassificationLoss):

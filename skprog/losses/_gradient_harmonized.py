@@ -2,15 +2,9 @@ import numpy as np
 import torch
 
 from .._checks import check_number, check_option
-from ._base import ClassificationLoss
-from ._blocks import (
-    check_batch,
-    class_thresholds,
-    gradient_density,
-    gradient_directions,
-    inverse_frequencies,
-    project,
-)
+from ._classes import check_batch, inverse_frequencies
+from ._classification import ClassificationLoss
+from ._gradient_density import class_thresholds, gradient_density, gradient_directions, project
 
 
 class GradientHarmonizedLoss(ClassificationLoss):

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from .._checks import check_option
-from ._blocks import check_batch, check_counts, mean_gradient_angles
+from ._classes import check_batch, check_counts
+from ._gradient_density import mean_gradient_angles
 
 BASES = ("cross_entropy", "mse", "rmse")
 
