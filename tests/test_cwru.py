@@ -12,8 +12,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils import Bunch
 
 from skprog.datasets import cwru_imbalanced, load_cwru, make_bearing_faults
-from skprog.datasets._base import STATES, ring
 from skprog.datasets._bearing_faults import CAGE, MAX_FS, ORDERS, RPM
+from skprog.datasets._cwru_states import STATES
+from skprog.datasets._impulses import ring
 
 LENGTHS = {
     97: 243_938,

@@ -655,7 +655,8 @@ def test_real_files_survive_the_compact_form(real_data, tmp_path):
 
 @pytest.mark.real_data
 def test_constants_agree_with_the_manifest_of_the_real_bearings(real_data):
-    from skprog.datasets._base import CONDITIONS, FOLDERS, LIVES
+    from skprog.datasets._bearing_runs import CONDITIONS
+    from skprog.datasets._femto_files import FOLDERS, LIVES
 
     for entry in json.loads((real_data / "femto" / "manifest.json").read_text())["bearings"]:
         name = entry["bearing"]

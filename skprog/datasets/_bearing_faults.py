@@ -8,7 +8,8 @@ from scipy.signal import oaconvolve
 from sklearn.utils import Bunch
 
 from .._checks import as_generator, check_integer, check_number
-from ._base import STATES, impulse_train, ring
+from ._cwru_states import STATES
+from ._impulses import impulse_train, ring
 
 N_BALLS, BALL_DIAMETER, PITCH_DIAMETER = 9, 7.94, 39.04  # mm, SKF 6205
 RPM = 1750

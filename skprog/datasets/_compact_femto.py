@@ -9,9 +9,8 @@ from contextlib import contextmanager
 import numpy as np
 from tqdm import tqdm
 
-from ._base import (
-    CHANNELS,
-    CONDITIONS,
+from ._bearing_runs import CHANNELS, CONDITIONS, condition_of
+from ._femto_files import (
     COUNTS_PER_G,
     FEMTO_PAGE,
     FOLDERS,
@@ -21,12 +20,11 @@ from ._base import (
     PERIOD,
     check_bearings,
     check_no_gap,
-    check_path,
-    condition_of,
     list_csv_tree,
     read_csv_window,
     read_manifest,
 )
+from ._folders import check_path
 
 HEADER = {
     "dataset": "IEEE PHM 2012 Data Challenge / FEMTO-ST PRONOSTIA bearings",

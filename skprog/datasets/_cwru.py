@@ -9,7 +9,8 @@ from scipy.io import loadmat
 from sklearn.utils import Bunch
 
 from .._checks import check_integer
-from ._base import STATES, data_folder
+from ._cwru_states import STATES
+from ._folders import data_folder
 
 CWRU_PAGE = "https://engineering.case.edu/bearingdatacenter"
 FS = 12_000.0

@@ -8,7 +8,8 @@ import numpy as np
 from tqdm import tqdm
 
 from .._checks import check_option
-from ._base import (
+from ._bearing_runs import run_to_failure_bunch
+from ._femto_files import (
     COUNTS_PER_G,
     FEMTO_PAGE,
     FOLDERS,
@@ -20,12 +21,11 @@ from ._base import (
     TEST,
     check_bearings,
     check_no_gap,
-    data_folder,
     list_csv_tree,
     read_csv_window,
     read_manifest,
-    run_to_failure_bunch,
 )
+from ._folders import data_folder
 
 # Small: zipfile decompresses about ten times what a read asks for.
 BLOCK_WINDOWS = 8

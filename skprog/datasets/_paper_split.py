@@ -2,7 +2,7 @@
 
 from sklearn.utils import Bunch
 
-from ._base import LIVES, check_bearings
+from ._femto_files import LIVES, check_bearings
 
 PAPER_TEST = ("Bearing2_2", "Bearing2_5", "Bearing1_4", "Bearing2_1", "Bearing1_3")
 

@@ -6,13 +6,8 @@ import numpy as np
 from scipy.signal import lfilter
 
 from .._checks import as_generator, check_integer, check_number
-from ._base import (
-    CONDITIONS,
-    condition_of,
-    impulse_train,
-    ring,
-    run_to_failure_bunch,
-)
+from ._bearing_runs import CONDITIONS, condition_of, run_to_failure_bunch
+from ._impulses import impulse_train, ring
 
 N_BALLS, BALL_DIAMETER, PITCH_DIAMETER = 13, 3.5, 25.6  # mm
 # Impulses per turn of the shaft: each ball passes a fault of the outer race.

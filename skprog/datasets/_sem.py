@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from .._checks import check_integer
-from ._base import check_path, data_folder
+from ._folders import check_path, data_folder
 
 SEM_PAGE = "https://github.com/cagriyardimci/Nanofiber_SEM_Dataset"
 FORMATS = ("PNG", "TIFF", "JPEG")

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
-from ._base import check_path, data_folder
+from ._folders import check_path, data_folder
 
 UCR_PAGE = "https://www.timeseriesclassification.com"
 FORMATS = (".ts", ".tsv", ".txt", ".arff")

@@ -1,27 +1,19 @@
-"""What data sets share: bearings and their files, states, and the physics of a fault."""
+"""The files of the FEMTO bearings: names, lives, and what a file holds."""
 
 import json
-import math
-import os
 import re
 from pathlib import Path
 
 import numpy as np
-from scipy.signal import lfilter
-from sklearn.utils import Bunch
 
 from .._checks import check_integer
 
 FEMTO_PAGE = "https://github.com/wkzs111/phm-ieee-2012-data-challenge-dataset"
-CHANNELS = ("horizontal", "vertical")
 FS = 25_600.0
 N_TIMEPOINTS = 2560
 PERIOD = 10.0
 COUNTS_PER_G = 1000
 MAX_COUNTS = (1 << 23) - 1  # int16 times 256 plus uint8
-
-# Speed in rpm and radial load in N.
-CONDITIONS = {1: (1800, 4000), 2: (1650, 4200), 3: (1500, 5000)}
 
 # Windows in the whole life, windows shown to the challenge's participants, their RUL answer in s.
 LIVES = {
@@ -47,22 +39,6 @@ LEARNING = tuple(name for name, (_, shown, _) in LIVES.items() if shown is None)
 TEST = tuple(name for name in LIVES if name not in LEARNING)
 FOLDERS = {name: "Learning_set" if name in LEARNING else "Full_Test_Set" for name in LIVES}
 
-# Part at fault and its diameter in mm, in the order of the class indices.
-STATES = {
-    "Normal": (None, 0.0),
-    "IR007": ("inner race", 0.1778),
-    "IR014": ("inner race", 0.3556),
-    "IR021": ("inner race", 0.5334),
-    "IR028": ("inner race", 0.7112),
-    "B007": ("ball", 0.1778),
-    "B014": ("ball", 0.3556),
-    "B021": ("ball", 0.5334),
-    "B028": ("ball", 0.7112),
-    "OR007@6": ("outer race", 0.1778),
-    "OR014@6": ("outer race", 0.3556),
-    "OR021@6": ("outer race", 0.5334),
-}
-
 
 def check_bearings(bearings):
     """Return bearing ids in full ("1_1" becomes "Bearing1_1"), each once, in the order given."""
@@ -80,60 +56,6 @@ def check_bearings(bearings):
     if not names:
         raise ValueError("bearings is empty; name at least one, or pass None for all.")
     return list(names)
-
-
-def check_path(name, value):
-    """Return a path, refusing anything but text and path-like objects."""
-    if not isinstance(value, str | os.PathLike):
-        raise TypeError(f"{name}={value!r} must be a path.")
-    return Path(value)
-
-
-def data_folder(data_home, name, page):
-    """Return ``data_home``, or the folder of that name in SKPROG_DATA where it is None."""
-    if data_home is not None:
-        return check_path("data_home", data_home)
-    root = os.environ.get("SKPROG_DATA")
-    if not root:
-        raise FileNotFoundError(
-            "data_home is None and the environment variable SKPROG_DATA is not set; pass the "
-            f"folder of the data, or set SKPROG_DATA to the folder that holds {name!r}. The data "
-            f"come from {page}."
-        )
-    return Path(root) / name
-
-
-def condition_of(name):
-    """Return the operating condition that a run id such as "Bearing1_4" names."""
-    return int(re.search(r"(\d+)_\d+$", name)[1])
-
-
-def run_to_failure_bunch(windows, lengths, times, **fields):
-    """Join a run's times and its RUL to the windows; the last window of a run has RUL 0.
-
-    Parameters
-    ----------
-    windows : ndarray of shape (n_windows, n_channels, n_timepoints)
-        Windows of all runs, one run after the other.
-    lengths : dict of str to int
-        Windows of each run, in the order of ``windows``.
-    times : list of ndarray
-        Start of each window in s, one array per run.
-    **fields : object
-        What else the Bunch holds.
-    """
-    names = np.array(list(lengths))
-    counts = list(lengths.values())
-    return Bunch(
-        windows=windows,
-        runs=np.repeat(names, counts),
-        rul=np.concatenate([time[-1] - time for time in times]),
-        time=np.concatenate(times),
-        condition=np.repeat([condition_of(name) for name in names], counts),
-        bearings=list(lengths),
-        channels=list(CHANNELS),
-        **fields,
-    )
 
 
 def list_csv_tree(folder):
@@ -207,25 +129,3 @@ def read_manifest(folder):
             "and run compact_femto."
         ) from error
     return {name: entries[name] for name in LIVES if name in entries}
-
-
-def impulse_train(rng, rate, shape, *, slip):
-    """Return impulses of about 1, ``rate`` per point, (n_windows, n_points)."""
-    n_windows, n_points = shape
-    turns = 1 + slip * rng.standard_normal((n_windows, math.ceil(1.1 * rate * n_points) + 1))
-    turns[:, 0] = rng.uniform(0, 1, n_windows)
-    places = np.rint(np.cumsum(turns, axis=1) / rate).astype(int)
-    heights = np.exp(0.2 * rng.standard_normal(places.shape))
-    row, impulse = np.nonzero(places < n_points)
-    train = np.zeros(shape, dtype=np.float32)
-    train[row, places[row, impulse]] = heights[row, impulse]
-    return train
-
-
-def ring(x, resonance, fs, *, damping):
-    """Pass x through a damped resonance in Hz whose impulse response stays within 1."""
-    radius = math.exp(-2 * np.pi * damping * resonance / fs)
-    angle = 2 * np.pi * resonance / fs
-    b = np.array([0, radius * math.sin(angle)], dtype=np.float32)
-    a = np.array([1, -2 * radius * math.cos(angle), radius**2], dtype=np.float32)
-    return lfilter(b, a, x.astype(np.float32, copy=False), axis=-1)
