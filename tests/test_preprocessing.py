@@ -22,7 +22,7 @@ from skprog.preprocessing import (
     RULIndex,
     WelchSpectrogram,
 )
-from skprog.preprocessing import _base as base
+from skprog.preprocessing import _windows as windows_module
 from skprog.sequences import RunSequences
 
 SMALL = {"fs": 256, "nperseg": 16, "hop": 4}
@@ -45,7 +45,7 @@ def windows():
 
 @pytest.fixture(params=[1, 2**20], ids=["row_by_row", "whole"])
 def block_size(request, monkeypatch):
-    monkeypatch.setattr(base, "CACHE_BYTES", request.param)
+    monkeypatch.setattr(windows_module, "CACHE_BYTES", request.param)
 
 
 def scipy_density(X, *, fs=256, nperseg=16, hop=4, window="hann"):

@@ -5,7 +5,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import check_finite
-from ._base import SQRT_HALF, check_same_size, check_windows, keep_earlier_fit, map_windows
+from ._refit import keep_earlier_fit
+from ._windows import SQRT_HALF, check_same_size, check_windows, map_windows
 
 AXES = ("n_channels=2", "n_timepoints")
 

@@ -3,7 +3,8 @@
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from ._base import blocks, fit_frequencies, transform_spectrograms
+from ._spectrograms import fit_frequencies, transform_spectrograms
+from ._windows import blocks
 
 
 class BandEnergies(TransformerMixin, BaseEstimator):

@@ -5,7 +5,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from .._checks import as_numbers, check_finite, check_number, check_plain
-from ._base import check_same_params, keep_earlier_fit
+from ._refit import check_same_params, keep_earlier_fit
 
 MAX_W = 1e6
 

@@ -10,16 +10,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import FLOATS, check_integer, check_number, check_option
-from ._base import (
-    SQRT_HALF,
-    blocks,
-    check_same_params,
-    check_same_size,
-    check_windows,
-    keep_earlier_fit,
-    map_windows,
-    store,
-)
+from ._refit import check_same_params, keep_earlier_fit
+from ._windows import SQRT_HALF, blocks, check_same_size, check_windows, map_windows, store
 
 FLOOR = 1e-12
 

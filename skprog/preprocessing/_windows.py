@@ -1,16 +1,13 @@
-"""What transformers of windows share: the check at the door and work in blocks."""
-
-from contextlib import contextmanager
+"""Windows at the door of a transformer, and work on them in blocks."""
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from .._checks import (
     FLOATS,
     check_finite,
     check_finite_windows,
-    check_integer,
     check_plain,
     check_sequences,
     is_sequences,
@@ -18,7 +15,6 @@ from .._checks import (
 
 # Measured: smaller blocks cost more calls, larger ones leave the second-level cache.
 CACHE_BYTES = 1 << 22
-SPECTROGRAM_AXES = ("n_freqs", "n_segments")
 SQRT_HALF = np.float32(np.sqrt(0.5))
 
 
@@ -90,49 +86,6 @@ def check_same_size(estimator, axis, size, fitted):
             f"X has {axis}={size} but {type(estimator).__name__} was fitted on {axis}={fitted}; "
             "prepare both alike or fit again."
         )
-
-
-@contextmanager
-def keep_earlier_fit(estimator):
-    """Give an estimator back all it knew if the block ends in an error."""
-    known = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(known)
-        raise
-
-
-def check_same_params(estimator):
-    """Refuse parameters set since fit, which kept them as ``_fitted_params``."""
-    for name, fitted in estimator._fitted_params.items():
-        value = getattr(estimator, name)
-        if value is not fitted and not np.array_equal(value, fitted):
-            raise ValueError(
-                f"{name}={value!r} but {type(estimator).__name__} was fitted with "
-                f"{name}={fitted!r}; fit again."
-            )
-
-
-def fit_frequencies(estimator, X, name):
-    """Check spectrograms and the parameter ``name``, a number of bins or bands, and keep both."""
-    number = check_integer(name, getattr(estimator, name))
-    with keep_earlier_fit(estimator):
-        n_freqs = check_windows(estimator, X, SPECTROGRAM_AXES, reset=True).shape[-2]
-        if number > n_freqs:
-            raise ValueError(f"{name}={number} exceeds n_freqs={n_freqs}; use a smaller {name}.")
-    estimator.n_freqs_in_ = n_freqs
-    estimator._fitted_params = estimator.get_params()
-
-
-def transform_spectrograms(estimator, X, f):
-    """Apply ``f`` to spectrograms like those of :func:`fit_frequencies`."""
-    check_is_fitted(estimator)
-    check_same_params(estimator)
-    X = check_windows(estimator, X, SPECTROGRAM_AXES, reset=False)
-    check_same_size(estimator, "n_freqs", X.shape[-2], estimator.n_freqs_in_)
-    return map_windows(f, X)
 
 
 def map_windows(f, X):

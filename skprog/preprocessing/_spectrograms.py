@@ -1,0 +1,29 @@
+"""Spectrograms at the door of a transformer of their frequencies."""
+
+from sklearn.utils.validation import check_is_fitted
+
+from .._checks import check_integer
+from ._refit import check_same_params, keep_earlier_fit
+from ._windows import check_same_size, check_windows, map_windows
+
+SPECTROGRAM_AXES = ("n_freqs", "n_segments")
+
+
+def fit_frequencies(estimator, X, name):
+    """Check spectrograms and the parameter ``name``, a number of bins or bands, and keep both."""
+    number = check_integer(name, getattr(estimator, name))
+    with keep_earlier_fit(estimator):
+        n_freqs = check_windows(estimator, X, SPECTROGRAM_AXES, reset=True).shape[-2]
+        if number > n_freqs:
+            raise ValueError(f"{name}={number} exceeds n_freqs={n_freqs}; use a smaller {name}.")
+    estimator.n_freqs_in_ = n_freqs
+    estimator._fitted_params = estimator.get_params()
+
+
+def transform_spectrograms(estimator, X, f):
+    """Apply ``f`` to spectrograms like those of :func:`fit_frequencies`."""
+    check_is_fitted(estimator)
+    check_same_params(estimator)
+    X = check_windows(estimator, X, SPECTROGRAM_AXES, reset=False)
+    check_same_size(estimator, "n_freqs", X.shape[-2], estimator.n_freqs_in_)
+    return map_windows(f, X)
