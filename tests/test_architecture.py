@@ -99,7 +99,7 @@ def test_networks_know_neither_skorch_nor_sklearn(path):
         ("skprog.metrics", "skprog.datasets", False),
         ("skprog.decision", "skprog.sequences", False),
         ("skprog.estimators._cnn_lstm_rul", "skprog.estimators._dummy_rul", True),
-        ("skprog.networks._cnn_lstm", "skprog.networks._lstm", True),
+        ("skprog.networks.bearings._cnn_lstm", "skprog.networks._lstm_autocast", True),
         ("skprog.estimators", "skprog.deploy", False),
         ("skprog.deploy", "skprog", False),
     ],

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from skprog.networks import VGG19, ResNet18, ResNet34, ResNet50, ResNet101, ScaledImages
-from skprog.networks._image_resnets import BasicBlock, Bottleneck
+from skprog.networks.images._resnets import BasicBlock, Bottleneck
 
 COUNTS = {
     ResNet18: 11_173_962,

@@ -27,7 +27,7 @@ from skprog.networks import (
     XceptionTime,
     _blocks,
 )
-from skprog.networks._blocks import (
+from skprog.networks.series._blocks import (
     ConvBlock,
     FinalState,
     ProductGradientConv,

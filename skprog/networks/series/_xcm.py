@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from .._checks import check_integer, check_number
+from ..._checks import check_integer, check_number
 from ._blocks import ConvBlock, TimeConv, as_image, as_row, blank, mean_over_time, read_series
 
 

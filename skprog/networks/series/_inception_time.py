@@ -2,7 +2,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .._checks import check_integer
+from ..._checks import check_integer
 from ._blocks import (
     ConvBlock,
     TimeConv,

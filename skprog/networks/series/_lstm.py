@@ -1,6 +1,6 @@
 from torch import nn
 
-from .._checks import check_integer, check_number
+from ..._checks import check_integer, check_number
 from ._blocks import FinalState, read_series
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .._checks import check_integer, check_number, check_option
+from ..._checks import check_integer, check_number, check_option
 
 
 class DiagnosisCNN(nn.Module):

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from .._checks import check_integer
+from ..._checks import check_integer
 from ._blocks import ConvStack, as_row, check_layers, mean_over_time, read_series
 
 

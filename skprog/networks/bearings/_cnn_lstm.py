@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ._blocks import lstm_autocast
+from .._lstm_autocast import lstm_autocast
 
 MIN_ROWS = 4
 

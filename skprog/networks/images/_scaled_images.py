@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from .._checks import check_integer
+from ..._checks import check_integer
 
 
 class ScaledImages(nn.Module):

@@ -3,7 +3,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from .._checks import check_integer
+from ..._checks import check_integer
 from ._blocks import ResidualBlock, as_row, check_layers, mean_over_time, read_series
 
 

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from .._checks import check_integer, check_option
+from ..._checks import check_integer, check_option
 from ._blocks import ConvStack, as_image, check_layers, mean_over_time, read_series
 
 

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from ._image_base import ImageNetwork, check_sizes
+from ._image_network import ImageNetwork, check_sizes
 
 # Convolutions of each stage, and its filters as multiples of the width.
 N_CONVS = (2, 2, 4, 4, 4)

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from .._checks import check_integer
+from ..._checks import check_integer
 
 
 class ImageNetwork(nn.Module):

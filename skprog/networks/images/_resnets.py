@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from ._image_base import ImageNetwork, check_sizes
+from ._image_network import ImageNetwork, check_sizes
 
 
 class ResNet18(ImageNetwork):

@@ -3,7 +3,7 @@ import math
 import torch
 from torch import nn
 
-from .._checks import check_integer, check_option
+from ..._checks import check_integer, check_option
 
 # Between the mean over the places, 0, in which single defects are lost, and the highest.
 SHARPNESS = 10

@@ -2,7 +2,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .._checks import check_integer, check_option
+from ..._checks import check_integer, check_option
 from ._blocks import ConvBlock, TimeConv, as_row, check_layers, read_series
 
 N_POSITIONS = 50

@@ -1,11 +1,5 @@
-"""What several networks are built from.
+"""What several networks of series are built from."""
 
-Maps are tensors of shape (n_cases, n_filters, n_rows, n_timepoints): 1-d convolutions are written
-as 2-d ones over one row, which with the channels last in memory train faster. A mask of shape
-(n_cases, 1, 1, n_timepoints) is true up to the end of each series; None stands for equal lengths.
-"""
-
-from contextlib import nullcontext
 from numbers import Integral
 
 import numpy as np
@@ -15,6 +9,8 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn.grad import conv2d_input
 from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from .._lstm_autocast import lstm_autocast
 
 # Rows of the matrices whose product is the gradient of a convolution's weights: few enough to stay
 # in a cache.
@@ -274,24 +270,6 @@ def mean_over_time(X, mask=None):
     # shares, as sums overflow in float16.
     means = (X.new_full((1, n), 1 / n) @ X.permute(0, 2, 3, 1).flatten(1, 2))[:, 0]
     return means if mask is None else means * (n_timepoints / mask.sum(dim=3)[:, 0])
-
-
-def lstm_autocast(device):
-    """Return a context without autocast where it would ask for an LSTM that torch does not have.
-
-    It has none in bfloat16 for processors that do not compute in that type.
-
-    Parameters
-    ----------
-    device : torch.device
-        Where the LSTM is to run.
-    """
-    if device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
-        return nullcontext()
-    # Builds without oneDNN lack the question too.
-    if torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        return nullcontext()
-    return torch.autocast("cpu", enabled=False)
 
 
 def blank(X, mask, value=0.0):

@@ -3,7 +3,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from .._checks import check_integer, check_option
+from ..._checks import check_integer, check_option
 from ._blocks import ResidualBlock, as_cube, check_layers, mean_over_time, read_series
 
 

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from .._checks import check_integer, check_number, check_option
+from ..._checks import check_integer, check_number, check_option
 from ._blocks import ConvBlock, FinalState, as_row, check_layers, mean_over_time, read_series
 
 # Units of a squeeze-and-excite block are its filters over this.
