@@ -199,6 +199,22 @@ def check_rul(y, n_rows):
     return y
 
 
+def check_rul_pair(y_true, y_pred):
+    """Return true and predicted RUL in s as float64, (n_windows,) each."""
+    y_true, y_pred = as_numbers("y_true", y_true), as_numbers("y_pred", y_pred)
+    if y_true.ndim != 1 or y_true.shape != y_pred.shape:
+        raise ValueError(
+            f"y_true has shape {y_true.shape} and y_pred {y_pred.shape}; both must be (n_windows,)."
+        )
+    if len(y_true) == 0:
+        raise ValueError("y_true is empty; at least 1 window is required.")
+    check_finite(y_true, "y_true")
+    check_finite(y_pred, "y_pred")
+    if y_true.min() < 0:
+        raise ValueError(f"y_true holds the negative RUL {y_true.min()} s; RUL is 0 or more.")
+    return y_true, y_pred
+
+
 def check_images(images, name="X", *, minimum=1):
     """Return grey images as a list of arrays of shape (height, width), of one size or several.
 

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from .._checks import check_number
+from .._checks import check_number, check_rul_pair
 from .._runs import check_runs, run_bounds
 from ..decision import find_max_life
-from ..metrics import check_rul_pair
 from ._axes import BLUE, GREEN, GREY, ORANGE, VERMILION, import_pyplot, one_axes
 
 

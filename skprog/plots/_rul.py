@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from .._checks import check_rul_pair
 from .._runs import all_one_run, check_time, run_bounds
 from ..decision import ema, find_max_life, replacement_rows
-from ..metrics import check_rul_pair, replacement_error
+from ..metrics import replacement_error
 from ._axes import BLUE, GREY, SKY, VERMILION, several_axes
 
 

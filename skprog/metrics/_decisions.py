@@ -1,0 +1,151 @@
+"""Scores of the maintenance decisions that follow from RUL predictions."""
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from .._checks import check_number, check_rul_pair
+from .._runs import all_one_run, check_order, run_bounds
+from ..decision import replacement_rows
+
+
+def replacement_error(y_true, y_pred, *, runs=None, max_life, threshold=0.1, span=30):
+    """Compare the prescribed replacement of each run with the right one [1]_.
+
+    A run is replaced at its first window with smoothed predicted RUL <= ``threshold * max_life``.
+    The error is the true RUL there less ``threshold * max_life``, in percent of ``max_life``:
+    positive is premature, negative late. A run whose last true RUL is above 0 is cut before its
+    failure: without an alarm it neither has an error nor counts as a failure.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_windows,)
+        True and predicted RUL in s, in time order within a run, best up to its failure.
+    runs : array-like of shape (n_windows,), default=None
+        Run of each window. None reads all windows as one run.
+    max_life : float
+        Maximum expected life in s, learnt from training runs.
+    threshold : float, default=0.1
+        RUL at which to replace, as a fraction of ``max_life``.
+    span : float, default=30
+        Windows that the moving average spans; see :func:`skprog.decision.ema`.
+
+    Returns
+    -------
+    result : :class:`~sklearn.utils.Bunch`
+        Arrays of one value per run, in order of appearance, and two summaries:
+
+        runs : ndarray of shape (n_runs,)
+            Run ids.
+        error : ndarray of shape (n_runs,)
+            Error in percent of ``max_life``; ``-100 * threshold`` for a failure in service. NaN
+            where it is undefined: the largest true RUL of the run is below the threshold, or the
+            run is cut before its failure and has no alarm.
+        failed_in_service : ndarray of shape (n_runs,), bool
+            Whether the run fails before it is replaced: it ends at RUL 0 and no window with
+            RUL > 0 is at the threshold. Never replacing at all has a small mean error; count
+            these apart.
+        mean_abs_error : float
+            Mean of ``|error|`` over runs with an error that did not fail in service, in percent of
+            ``max_life``; NaN if there are none.
+        premature : float
+            Share of runs with an error above 20 % among those with an error, in [0, 1]; NaN if
+            there are none.
+
+    Raises
+    ------
+    ValueError
+        If the arrays are empty, not finite or of unequal length, ``y_true`` is negative or rises
+        within a run, runs are interleaved, or ``max_life``, ``threshold`` or ``span`` is out of
+        range.
+
+    References
+    ----------
+    .. [1] R. Cosin, L. S. F. Ribeiro and K. Castelo Branco, "Bearing failure prognostics using
+       recurrent neural networks: a spectral data based architecture", SIBGRAPI 2023.
+
+    Examples
+    --------
+    The second run is never replaced and fails in service.
+
+    >>> from skprog.metrics import replacement_error
+    >>> y_true = [300.0, 200.0, 100.0, 0.0, 200.0, 100.0, 0.0]
+    >>> y_pred = [300.0, 100.0, 100.0, 0.0, 900.0, 900.0, 900.0]
+    >>> runs = ["a", "a", "a", "a", "b", "b", "b"]
+    >>> result = replacement_error(y_true, y_pred, runs=runs, max_life=1000, span=1)
+    >>> result.error, result.failed_in_service
+    (array([ 10., -10.]), array([False,  True]))
+    >>> result.mean_abs_error
+    10.0
+    """
+    y_true, y_pred = check_rul_pair(y_true, y_pred)
+    runs = all_one_run(runs, len(y_true))
+    check_order("y_true", y_true, runs, "rises")
+    rows = replacement_rows(y_pred, runs, max_life=max_life, threshold=threshold, span=span)
+    starts, stops = np.transpose(run_bounds(runs))
+    limit = threshold * max_life
+    left = y_true[np.where(rows < 0, stops - 1, rows)]
+    failed = left == 0
+    error = 100 * (left - limit) / max_life
+    is_cut = (rows < 0) & ~failed
+    error[(y_true[starts] < limit) | is_cut] = np.nan
+    defined = ~np.isnan(error)
+    return Bunch(
+        runs=runs[starts],
+        error=error,
+        failed_in_service=failed,
+        mean_abs_error=_mean(np.abs(error[defined & ~failed])),
+        premature=_mean(error[defined] > 20),
+    )
+
+
+def maintenance_cost(y_true, y_pred, *, runs=None, max_life, threshold=0.1, span=30, late_factor=4):
+    """Compute the mean cost of replacing too early or too late, both in one figure.
+
+    With ``e`` a run's :func:`replacement_error` as a fraction of ``max_life``, its cost is ``e``
+    if ``e >= 0`` (life thrown away) and ``-late_factor * e`` otherwise.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_windows,)
+        True and predicted RUL in s, in time order within a run, best up to its failure.
+    runs : array-like of shape (n_windows,), default=None
+        Run of each window. None reads all windows as one run.
+    max_life : float
+        Maximum expected life in s, learnt from training runs.
+    threshold : float, default=0.1
+        RUL at which to replace, as a fraction of ``max_life``.
+    span : float, default=30
+        Windows that the moving average spans; see :func:`skprog.decision.ema`.
+    late_factor : float, default=4
+        How much dearer late is than early.
+
+    Returns
+    -------
+    cost : float
+        Mean cost over the runs whose error is defined, as a fraction of ``max_life``; 0 is best, a
+        failure in service costs ``late_factor * threshold`` (0.4). NaN if no run has an error.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`replacement_error`, or if ``late_factor`` is negative.
+
+    Examples
+    --------
+    >>> from skprog.metrics import maintenance_cost
+    >>> y_true = [300.0, 200.0, 100.0, 0.0]
+    >>> maintenance_cost(y_true, [900.0, 900.0, 900.0, 900.0], max_life=1000)
+    0.4
+    >>> maintenance_cost(y_true, [100.0, 100.0, 100.0, 100.0], max_life=1000)
+    0.2
+    """
+    check_number("late_factor", late_factor, minimum=0)
+    error = replacement_error(
+        y_true, y_pred, runs=runs, max_life=max_life, threshold=threshold, span=span
+    ).error
+    e = error[~np.isnan(error)] / 100
+    return _mean(np.where(e >= 0, e, -late_factor * e))
+
+
+def _mean(values):
+    return float(np.mean(values)) if len(values) else float("nan")
