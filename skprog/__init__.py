@@ -1,8 +1,6 @@
 """Prognostics and diagnostics as scikit-learn estimators."""
 
-import platform
-from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
+from importlib import import_module as _import_module
 
 __version__ = "0.1.0"
 
@@ -19,18 +17,7 @@ _ESTIMATORS = (
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "skorch", "sktime", "safetensors", "tqdm")
 _OPTIONAL = ("matplotlib", "pillow", "onnx", "onnxscript", "onnxruntime", "dask", "ray")
 
-__all__ = [
-    "CnnLstmRUL",
-    "ConformalRUL",
-    "DistributionalRUL",
-    "DummyRUL",
-    "GHLClassifier",
-    "ImageClassifier",
-    "SEMClassifier",
-    "TimeSeriesClassifier",
-    "__version__",
-    "show_versions",
-]
+__all__ = ["__version__", "show_versions", *_ESTIMATORS]
 
 
 def show_versions():
@@ -43,6 +30,9 @@ def show_versions():
     skprog        0.1.0
     Python        3...
     """
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
     print(f"{'skprog':14}{__version__}")
     print(f"{'Python':14}{platform.python_version()}, {platform.platform()}")
     for name in (*_PACKAGES, *_OPTIONAL):
@@ -55,9 +45,9 @@ def show_versions():
 # Estimators load torch; `from skprog.decision import ema` on a small device should not.
 def __getattr__(name):
     if name in _ESTIMATORS:
-        return getattr(import_module("skprog.estimators"), name)
+        return getattr(_import_module("skprog.estimators"), name)
     raise AttributeError(f"module 'skprog' has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted([*globals(), *_ESTIMATORS])
+    return sorted(__all__)

@@ -105,7 +105,7 @@ class SktimeClassifier(BaseClassifier):
     def __init__(self, estimator):
         self.estimator = estimator
         super().__init__()
-        self._tell_capabilities()
+        self._set_capabilities()
 
     def set_params(self, **params):
         """Set parameters, those of the estimator included.
@@ -127,7 +127,7 @@ class SktimeClassifier(BaseClassifier):
             If a name is unknown.
         """
         super().set_params(**params)
-        self._tell_capabilities()
+        self._set_capabilities()
         return self
 
     @classmethod
@@ -155,7 +155,7 @@ class SktimeClassifier(BaseClassifier):
             {"estimator": make_pipeline(FunctionTransformer(np.diff), clone(ghl))},
         ]
 
-    def _tell_capabilities(self):
+    def _set_capabilities(self):
         """Set the tags that depend on the estimator."""
         unequal = takes_unequal_lengths(self.estimator)
         seeds = [

@@ -127,6 +127,19 @@ print(*{name.split(".")[0] for name in sys.modules})
     assert not set(done.stdout.split()) & (LAZY - {"pandas"})
 
 
+def test_a_rul_index_works_without_torch():
+    code = """
+import sys
+from skprog.decision import ema
+from skprog.preprocessing import RULIndex
+from skprog.sequences import RunSequences
+RULIndex().fit_transform([[10.0], [0.0]])
+print("torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     """Return a function that lays out files by name in a package of its own."""

@@ -359,7 +359,7 @@ def test_net_params_reach_skorch(spectrograms):
         ({"lr_decay": 1.5}, "lr_decay=1.5 must be finite and above 0 and at most 1"),
         ({"lr": "Auto"}, "lr='Auto' is not one of 'auto'"),
         ({"lr": "a number"}, "lr='a number' is not one of 'auto'"),
-        ({"device": "cud"}, "device='cud' is not to be had here"),
+        ({"device": "cud"}, "device='cud' is not available"),
         ({"optimizer": int}, "is not one of 'adam', 'adamw', 'sgd'"),
         ({"shuffle": "no"}, "shuffle='no' is not one of True, False"),
         ({"random_state": "abc"}, "random_state='abc' is no seed"),

@@ -64,6 +64,10 @@ def test_every_estimator_is_at_the_top():
     assert all(getattr(skprog, name) is getattr(estimators, name) for name in skprog._ESTIMATORS)
 
 
+def test_the_top_shows_its_public_names_only():
+    assert dir(skprog) == sorted(skprog.__all__)
+
+
 def test_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'CnnLstm'"):
         _ = skprog.CnnLstm

@@ -11,7 +11,7 @@ def resolve_device(device):
             return str(torch.device(device))
         except (AssertionError, RuntimeError, TypeError) as error:
             raise ValueError(
-                f"device={device!r} is not to be had here ({error}); use 'auto' or 'cpu'."
+                f"device={device!r} is not available ({error}); use 'auto' or 'cpu'."
             ) from None
     if torch.cuda.is_available():
         return "cuda"

@@ -17,8 +17,16 @@ from ._conflicts import SCALE_FREE, check_last_with_gradients, other_schedules
 from ._gradient_measure import MEASURES, GradientSums, normalise_measures
 from ._layers import check_layer_types, find_layers, select_layers, why_none
 
-# Attributes of a training, not of what it leaves.
-PASSING = ("_phases", "_layers", "_sums", "_before", "_amplified", "_factor", "_has_warned")
+# There during a training only.
+IN_TRAINING = (
+    "_phases",
+    "_layers",
+    "_sums",
+    "_before",
+    "_amplified",
+    "_factor",
+    "_has_warned",
+)
 
 
 class GradientAmplification(Callback):
@@ -381,7 +389,7 @@ class GradientAmplification(Callback):
 
     def on_train_end(self, net, **kwargs):
         # Parameters of the net and buffers of their size stay out of pickles.
-        for name in PASSING:
+        for name in IN_TRAINING:
             vars(self).pop(name, None)
 
 

@@ -16,7 +16,7 @@ from ._trusted import CALLBACKS, ESTIMATORS, NAMES, SPLITTERS
 
 # Parameters that name files of pickles, which a fit would open.
 OTHER_FILES = ("checkpoint", "memory")
-OF_NETS = ("nets_", "history_", "lr_range_")
+NET_ATTRIBUTES = ("nets_", "history_", "lr_range_")
 
 
 class EstimatorEncoder(Encoder):
@@ -70,7 +70,7 @@ class EstimatorEncoder(Encoder):
         learnt = {key: value for key, value in vars(estimator).items() if key not in params}
         nets = learnt.get("nets_") if isinstance(estimator, NetEstimator) else None
         if nets is not None:
-            learnt = {key: value for key, value in learnt.items() if key not in OF_NETS}
+            learnt = {key: value for key, value in learnt.items() if key not in NET_ATTRIBUTES}
         check_learnt(estimator, learnt)
         record["learnt"] = self._members(learnt, name)
         if nets is not None:

@@ -28,11 +28,11 @@ from ..preprocessing import (
 # What input was like, and how output is to be wrapped: does not follow from parameters.
 OF_INPUT = ("n_features_in_", "feature_names_in_", "_sklearn_output_config")
 # Values along an axis: more would be no size but an attempt to fill the memory.
-MOST = 1 << 27
+MAX_AXIS_LENGTH = 1 << 27
 
 
 def _is_count(value):
-    return type(value) is int and 0 <= value < MOST
+    return type(value) is int and 0 <= value < MAX_AXIS_LENGTH
 
 
 def _is_size(value):
@@ -156,7 +156,7 @@ def check_learnt(estimator, learnt):
     for key in learnt:
         is_taken = key in params or hasattr(type(estimator), key)
         if not key.isidentifier() or key.startswith("__") or is_taken:
-            raise ValueError(f"{key!r} is nothing that a {name} learns")
+            raise ValueError(f"{name} learns no {key!r}")
     _check_trees(estimator, learnt)
     needed = {}
     for cls, checks in NEEDED.items():
@@ -173,7 +173,7 @@ def check_learnt(estimator, learnt):
         if key not in learnt and (key in needed or (key == "threshold_" and votes)):
             raise ValueError(f"{key} of {name} is missing")
         if key in learnt and not check(learnt[key]):
-            raise ValueError(f"{key}={learnt[key]!r} is nothing that a {name} learns")
+            raise ValueError(f"{key}={learnt[key]!r} is not what {name} learns")
     if isinstance(estimator, ConformalRUL):
         _check_calibration(learnt)
     if type(estimator) in SIZES:

@@ -220,7 +220,7 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self.bin_edges_ = np.concatenate(
             [[0], np.geomspace(self.max_life_ / 140, self.max_life_, int(self.n_bins))]
         )
-        self._n_context = _known(X).shape[1] if self.context else 0
+        self._n_context = _age_and_context(X).shape[1] if self.context else 0
         bins = np.searchsorted(self.bin_edges_[1:-1], y, side="right")
         self._n_steps = min(int(self.n_steps), X.shape[1]) if is_sequences(X) else None
         weights = {}
@@ -261,7 +261,7 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """Return feature vectors (n_rows, n_features)."""
         if self._n_context == 0:
             return self._values(X)
-        known = _known(X)
+        known = _age_and_context(X)
         if known.shape[1] != self._n_context:
             raise ValueError(
                 f"X has {known.shape[1] - 1} columns of context but {type(self).__name__} was "
@@ -300,7 +300,7 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         return tags
 
 
-def _known(X):
+def _age_and_context(X):
     """Return age in s and context of RunSequences, (n_rows, 1 + n_context)."""
     if not is_sequences(X) or X.age is None:
         raise ValueError(

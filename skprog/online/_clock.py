@@ -23,9 +23,9 @@ class Clock(NamedTuple):
     ----------
     first, last : float
         Times of the first and the last window taken in.
-    heard : float
-        Last time that anything was heard of, a window that could not be taken in included.
-    n_unheard : int
+    last_notice : float
+        Last time that there was notice of a window, taken in or not.
+    n_notices : int
         Windows reported since the last one taken in, which were not taken in.
     steps : tuple of float
         Last times between two of them, at most ``N_STEPS``.
@@ -38,8 +38,8 @@ class Clock(NamedTuple):
 
     first: float = NAN
     last: float = NAN
-    heard: float = NAN
-    n_unheard: int = 0
+    last_notice: float = NAN
+    n_notices: int = 0
     steps: tuple = ()
     late: tuple = ()
     gaps: tuple = ()
@@ -49,13 +49,13 @@ class Clock(NamedTuple):
         return 0.0 if np.isnan(self.first) else time - self.first
 
     def after(self, time):
-        """Return the clock after something was heard of, at no time if that is None."""
+        """Return the clock after a notice of a window, at no time if that is None."""
         if time is None:
-            return self._replace(n_unheard=self.n_unheard + 1)
+            return self._replace(n_notices=self.n_notices + 1)
         clock = self._replace(late=()) if time > self.last else self
-        if time <= self.heard:
+        if time <= self.last_notice:
             return clock
-        return clock._replace(heard=time, n_unheard=self.n_unheard + 1)
+        return clock._replace(last_notice=time, n_notices=self.n_notices + 1)
 
     def after_late(self, time):
         """Return the clock after a window came too late, set back if it is the clock that errs."""
@@ -85,18 +85,18 @@ class Clock(NamedTuple):
         if not np.isnan(self.last):
             gaps = tuple(sorted((*gaps, (self.last, time)), key=_length)[-N_GAPS:])
         clock = Clock(first, time, time, 0, self.steps, (), gaps)
-        # Before the first window there is but what was heard of.
+        # Before the first window there are but notices.
         is_first = np.isnan(self.last)
-        step = time - (self.heard if is_first and self.heard < time else self.last)
+        step = time - (self.last_notice if is_first and self.last_notice < time else self.last)
         if np.isnan(step):
             return clock, 0
-        n_between = 0 if is_first else self.n_unheard - (self.heard >= time)
+        n_between = 0 if is_first else self.n_notices - (self.last_notice >= time)
         each = min(max(step / (1 + n_between), sys.float_info.min), sys.float_info.max)
         clock = clock._replace(steps=(*self.steps, each)[-N_STEPS:])
         period = _find_period(clock.steps) if period is None else float(period)
         # Heard of ahead of its turn; if further than that, at a time that was a mistake.
-        if time < self.heard <= time + N_LATE * period:
-            clock = clock._replace(heard=self.heard, n_unheard=1)
+        if time < self.last_notice <= time + N_LATE * period:
+            clock = clock._replace(last_notice=self.last_notice, n_notices=1)
         if step <= 1.5 * period:
             return clock, 0
         n_periods = round(min(step / period, 1 / SHARE_OF_LONGEST))

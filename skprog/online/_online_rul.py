@@ -95,7 +95,7 @@ class OnlineRUL(RunState):
       caused stays until :meth:`reset`: an alarm, its share of the average, windows counted as
       missing. Late windows at times among those taken in stay late.
     - *repeated*: its time is that of the last window taken in; without times, its values are. Of
-      ``update(None, time)`` both count from the last time that anything was heard of.
+      ``update(None, time)`` both count from the last notice of a window.
     - *invalid*: it holds NaN or infinity, values for which an estimator inside raises a
       ValueError, as where a feature overflows, or values that make the RUL NaN or infinite.
 
@@ -225,8 +225,8 @@ class OnlineRUL(RunState):
             time = float(time)
         at = f"window {self.n_windows + 1}" if time is None else f"the window at {time} s"
         if window is None:
-            if time is not None and time <= self._clock.heard:
-                kind = "repeated" if time == self._clock.heard else "late"
+            if time is not None and time <= self._clock.last_notice:
+                kind = "repeated" if time == self._clock.last_notice else "late"
                 return self._skip(kind, f"that {at} has not come is no news", time)
             return self._skip("missing", f"{at} has not come", time)
         window = self._checked_window(window, time)

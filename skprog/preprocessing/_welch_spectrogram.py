@@ -5,7 +5,6 @@ from functools import lru_cache
 from math import gcd
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -225,6 +224,8 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         return _scaled(taper, self.fs)
 
     def _spectrograms(self, X):
+        import torch
+
         nperseg, hop = int(self.nperseg), int(self.hop)
         n_segments, n_freqs = len(self.segment_times_), len(self.frequencies_)
         n_bins = n_freqs * int(self.pool_size)
@@ -281,6 +282,8 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
                 'use output="log" or dtype="float32", or scale the windows down.'
             )
         if self.output == "log":
+            import torch
+
             # As np.log10 but for the last bit, five times as fast.
             torch.from_numpy(P).clamp_(min=FLOOR).log10_()
 
@@ -296,6 +299,8 @@ def _scaled(taper, fs):
 
 def _constants(taper, n_bins):
     """Return a taper as float32 and its own spectrum, which soon fades for most tapers."""
+    import torch
+
     leak = np.fft.rfft(taper)[:n_bins] / len(taper)
     n_leak = 1 + max(np.flatnonzero(np.abs(leak) > 1e-10 * np.abs(leak).max()), default=-1)
     return torch.from_numpy(taper.astype(np.float32)), leak[:n_leak].astype(np.complex64)

@@ -1,7 +1,9 @@
-"""Windows at the door of a transformer, and work on them in blocks."""
+"""Windows at the door of a transformer, and work on them in blocks.
+
+torch is imported where it is used: what needs none of it loads without the seconds it takes.
+"""
 
 import numpy as np
-import torch
 from sklearn.utils.validation import check_array, validate_data
 
 from .._checks import (
@@ -122,11 +124,15 @@ def _as_float32(rows):
     # steps, such as a field of records has, and warns of what is read-only.
     is_plain = all(stride >= 0 and stride % rows.itemsize == 0 for stride in rows.strides)
     if rows.dtype == np.float16 and rows.flags.writeable and is_plain:
+        import torch
+
         return torch.from_numpy(rows).float().numpy()
     return rows.astype(np.float32, copy=False)
 
 
 def store(values, rows):
     """Write float32 values into rows of float32 or float16."""
+    import torch
+
     # Into float16 NumPy takes 30 times as long.
     torch.from_numpy(rows).copy_(torch.from_numpy(values))
