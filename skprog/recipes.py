@@ -45,11 +45,11 @@ def bearing_rul_pipeline(
 
     Notes
     -----
-    It was chosen among the ideas of ``examples/search_bearing_recipe.py`` by leaving out training
-    bearings, by the life score. Its skill is not proven: with every PRONOSTIA bearing left out in
-    turn its life score is 0.218 where a constant of 5000 s has 0.158, on the paper's split 0.171
-    where the constant has 0.203 and the mean life of the condition less age 0.263; its cost of
-    maintenance, 0.244 and 0.154, is below all of theirs. Only the last window of a sequence is
+    It was chosen among the ideas of ``examples/studies/search_bearing_recipe.py`` by leaving out
+    training bearings, by the life score. Its skill is not proven: with every PRONOSTIA bearing left
+    out in turn its life score is 0.218 where a constant of 5000 s has 0.158, on the paper's split
+    0.171 where the constant has 0.203 and the mean life of the condition less age 0.263; its cost
+    of maintenance, 0.244 and 0.154, is below all of theirs. Only the last window of a sequence is
     looked at: ``RunSequences.from_runs(..., n_steps=1)`` suffices.
 
     Examples

@@ -615,7 +615,7 @@ def test_examples_refuse_options_of_zero(example, option, monkeypatch, capsys):
     if example == "extract_fleet_features":
         pytest.importorskip("dask.array")
         pytest.importorskip("psutil")
-    path = Path(__file__).parents[2] / "examples" / f"{example}.py"
+    path = Path(__file__).parents[2] / "examples" / "studies" / f"{example}.py"
     monkeypatch.setattr("sys.argv", [str(path), option, "0"])
     with pytest.raises(SystemExit):
         runpy.run_path(str(path), run_name="__main__")

@@ -8,7 +8,7 @@ seed draws bearings, candidates and networks. The winners are tested on bearings
 seen, beside the baseline that hears nothing. Searches are kept in --output, so that an interrupted
 study goes on where it stopped.
 
-    python examples/compare_hyperband.py --output docs/results
+    python examples/studies/compare_hyperband.py --output docs/results
 """
 
 import argparse

@@ -6,7 +6,7 @@ The windows of a fleet lie on disk, a file per bearing. dask maps the pipeline o
 blocks of windows, a few at a time, and writes spectrograms to one file, from which RunSequences
 reads. Memory stays below --bound, a fraction of the fleet; a run that exceeds it ends in an error.
 
-    python examples/extract_fleet_features.py
+    python examples/studies/extract_fleet_features.py
 """
 
 import argparse

@@ -8,7 +8,7 @@ time of one thread, as the difference is smaller than what other work on the mac
 of two plain ones show how small a difference can be told. All layers are amplified, which costs
 most. The paper's schedule of 150 epochs has 2 epochs of the first kind and 78 of the second.
 
-    python examples/time_amplification.py ../shared/data/cifar10 --output docs/results
+    python examples/studies/time_amplification.py ../shared/data/cifar10 --output docs/results
 """
 
 import argparse

@@ -7,7 +7,7 @@ of this machine (loky), a dask cluster or a Ray cluster. On a cluster of your ow
 changes: an address for ``Client``, or for ``ray.init``. The scores are those of a serial run, bit
 for bit, which --check shows.
 
-    python examples/search_on_a_cluster.py --backend dask --check
+    python examples/studies/search_on_a_cluster.py --backend dask --check
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The quick forms of examples run from end to end, in files of their own."""
+"""The quick forms of studies run from end to end, in files of their own."""
 
 import runpy
 import sys
@@ -7,14 +7,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+STUDIES = Path(__file__).parents[1] / "examples" / "studies"
 # Warnings are the business of the tests of what is called.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 
 def run(monkeypatch, name, *arguments):
     monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
-    runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+    runpy.run_path(str(STUDIES / name), run_name="__main__")
 
 
 def test_bearing_paper_writes_its_tables_apart_from_the_real_ones(monkeypatch, tmp_path):

@@ -6,7 +6,7 @@ Models A, B and C of Cosin, Ribeiro and Castelo Branco (SIBGRAPI 2023) and their
 seeds, on the paper's split of the bearings that are present, beside the published rows and the
 baselines that hear no vibration. Nothing is chosen by the test bearings.
 
-    python examples/reproduce_bearing_paper.py ../shared/data/femto --output docs/results
+    python examples/studies/reproduce_bearing_paper.py ../shared/data/femto --output docs/results
 
 Each fit writes a checkpoint and its predictions to ``--work``; a run that was interrupted goes on
 where it stopped. Each table is written as CSV and as Markdown. ``--quick`` runs the same on six

@@ -8,7 +8,7 @@ seed, 6 epochs and every fourth window; a fold's bearings are never seen by what
 ideas named by ``--final`` then get every bearing left out by itself, and the paper's split, with
 five seeds, in place of the screening. No idea is chosen by a test bearing.
 
-    python examples/search_bearing_recipe.py ../shared/data/femto --output docs/results
+    python examples/studies/search_bearing_recipe.py ../shared/data/femto --output docs/results
 
 Each fit writes its predictions and its cost to ``--work``; a run that was interrupted goes on where
 it stopped. The first one also writes the spectrograms there, 290 MB.

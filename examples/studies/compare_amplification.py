@@ -8,7 +8,7 @@ on ItalyPowerDemand of the UCR archive. CnnLstmRUL trains for 9 epochs on every 
 classifier of series by stochastic gradient descent; all else is at its default. Nothing is chosen
 by test data. Runs are kept in --output, so that an interrupted study goes on where it stopped.
 
-    python examples/compare_amplification.py ../shared/data --output docs/results
+    python examples/studies/compare_amplification.py ../shared/data --output docs/results
 """
 
 import argparse

@@ -6,7 +6,7 @@ Runs never seen, simulated and real. Simulated ones are many: they are dealt to 
 share no run, each of which calibrates on 12 and tests on 8, so that the interval of the coverage is
 that of independent draws. Of the real bearings each is left out in turn.
 
-    python examples/measure_conformal_coverage.py ../shared/data/femto --output docs/results
+    python examples/studies/measure_conformal_coverage.py ../shared/data/femto --output docs/results
 
 Without a folder only the simulated part runs; ``--quick`` makes it small.
 """
