@@ -1,7 +1,8 @@
 """Record what every estimator predicts and how it trained, as digests that later versions repeat.
 
-``python tests/recorded/record.py`` prints the digests; ``--write`` records them and the files in
-this folder anew, which is right only where a result was to change: the commit says which and why.
+``python tests/recorded/record.py`` prints the digests; ``--write`` records them anew, which is right
+only where a result was to change: the commit says which and why. ``--files`` writes the files of
+this folder, too; they stand for files that users have, and a new format keeps them beside its own.
 The same bits come out of any x86-64 processor, since libraries are told to use none but old
 instructions, and of one set of versions, that of ``constraints.txt``.
 """
@@ -26,12 +27,13 @@ PORTABLE = {
 def main():
     """Print or write the digests."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="record digests and files anew")
+    parser.add_argument("--write", action="store_true", help="record the digests anew")
+    parser.add_argument("--files", action="store_true", help="write the files of estimators anew")
     arguments = parser.parse_args()
     os.environ.update(PORTABLE)
     import cases
 
-    if arguments.write:
+    if arguments.files:
         cases.write_files()
     record = json.dumps({"versions": cases.VERSIONS, "digests": cases.digests()}, indent=1)
     if arguments.write:
