@@ -31,7 +31,8 @@ html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
 html_show_sourcelink = False
 html_css_files = ["skprog.css"]
 # Pages without pages below them need no second navigation.
-html_sidebars = {page: [] for page in ("changelog", "developer", "guide/*", "install", "results/*", "studies")}
+plain = ("changelog", "developer", "guide/*", "install", "results/*", "studies")
+html_sidebars = {page: [] for page in plain}
 
 autosummary_generate = True
 autodoc_default_options = {"members": True, "inherited-members": False}

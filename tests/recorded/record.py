@@ -1,8 +1,10 @@
 """Record what every estimator predicts and how it trained, as digests that later versions repeat.
 
-``python tests/recorded/record.py`` prints the digests; ``--write`` records them anew, which is right
-only where a result was to change: the commit says which and why. ``--files`` writes the files of
-this folder, too; they stand for files that users have, and a new format keeps them beside its own.
+``python tests/recorded/record.py`` prints the digests; ``--write`` records them anew, which is
+right only where a result was to change: the commit says which and why. ``--files`` writes the files
+of this folder, too; they stand for those that users have, and a new format keeps them beside its
+own.
+
 The same bits come out of any x86-64 processor, since libraries are told to use none but old
 instructions, and of one set of versions, that of ``constraints.txt``.
 """
