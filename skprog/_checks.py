@@ -13,6 +13,8 @@ BLOCK_BYTES = 1 << 24
 FLOATS = (np.float32, np.float16)
 # Bits of a float16 that are all set in NaN and infinity, and in no other number.
 EXPONENT = np.uint16(0x7C00)
+# Values along an axis: more would be no size but an attempt to fill the memory.
+MAX_AXIS_LENGTH = 1 << 27
 
 
 def check_integer(name, value, *, minimum=1):
@@ -276,3 +278,44 @@ def as_generator(random_state):
             f"random_state={random_state!r} must be None, an integer of at least 0, a RandomState "
             "or a Generator."
         ) from None
+
+
+def is_count(value):
+    """Tell a plain integer from 0 to the longest axis that a file may ask for."""
+    return type(value) is int and 0 <= value < MAX_AXIS_LENGTH
+
+
+def is_size(value):
+    """Tell the length of an axis, 1 or more."""
+    return is_count(value) and value > 0
+
+
+def is_seconds(value):
+    """Tell a plain number of seconds, 0 or more."""
+    return type(value) is float and 0 <= value < np.inf
+
+
+def is_shape(value):
+    """Tell the shape of a row, of one axis or more."""
+    return type(value) is tuple and len(value) > 0 and all(map(is_size, value))
+
+
+def is_vector(value, *, kinds=None, least=1):
+    """Tell an array of one axis, of these kinds of dtype and at least so long."""
+    is_array = isinstance(value, np.ndarray) and value.ndim == 1 and len(value) >= least
+    return is_array and (kinds is None or value.dtype.kind in kinds)
+
+
+def is_params(value):
+    """Tell parameters by name."""
+    return type(value) is dict and all(type(name) is str for name in value)
+
+
+def optional(holds):
+    """Mark the predicate of an attribute that a fit does not always learn."""
+
+    def holds_where_learnt(value):
+        return holds(value)
+
+    holds_where_learnt.is_optional = True
+    return holds_where_learnt

@@ -214,7 +214,7 @@ def lr_range_of(estimator, X, y, **params):
     while isinstance(last, Pipeline):
         last = last.steps[-1][1]
     # Met by attribute, as estimators stand above.
-    if isinstance(last, type) or not hasattr(last, "_untrained_net"):
+    if isinstance(last, type) or not hasattr(last, "untrained_net"):
         raise TypeError(
             f"the range test takes an estimator of skprog.estimators that trains a network, or a "
             f"Pipeline that ends in one, not {_name(last)}."
@@ -226,7 +226,7 @@ def lr_range_of(estimator, X, y, **params):
     tested = clone(last)
     tested.lr = 1e-3 if tested.lr == "auto" else tested.lr
     tested.verbose = 0
-    return lr_range(*tested._untrained_net(X, y), **params)
+    return lr_range(*tested.untrained_net(X, y), **params)
 
 
 def _name(estimator):

@@ -85,7 +85,7 @@ class EstimatorEncoder(Encoder):
 
     def _net(self, estimator, net):
         name = type(estimator).__name__
-        module, params = estimator._module()
+        module, params = estimator.module_and_params()
         given = net.get_params(deep=False)
         changed = [key for key in params if repr(given.get(f"module__{key}")) != repr(params[key])]
         if net.module is not module or changed:
@@ -183,7 +183,7 @@ class EstimatorDecoder(Decoder):
             estimator.lr_range_ = estimator.net_.lr_range_
 
     def _net(self, estimator, record):
-        module_class, params = estimator._module()
+        module_class, params = estimator.module_and_params()
         weights = {key: self.take(name) for key, name in record["weights"].items()}
         # Without memory at first, as a file could tell any size.
         with torch.device("meta"):
@@ -192,7 +192,7 @@ class EstimatorDecoder(Decoder):
             module = module_class(**params)
         module.load_state_dict(weights)
         check_option("amp", record["amp"], (None, *AMP_DTYPES))
-        net_class, net_params = estimator._net()
+        net_class, net_params = estimator.net_and_params()
         net = net_class(
             **{f"module__{key}": value for key, value in params.items()},
             **net_params,

@@ -1,4 +1,6 @@
+import copy
 import warnings
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -13,13 +15,15 @@ from .._checks import (
     check_option,
     check_rows,
     check_rul,
+    is_seconds,
     is_sequences,
 )
 from .._training import SequenceData, predict_sequences
 from ..callbacks import ExponentialDecay
 from ..losses import PinballLoss
 from ..networks import CnnLstm
-from ..preprocessing import RULIndex
+from ..preprocessing import RULIndex, rul_of_index
+from ._modules import RULModule
 from ._net_estimator import NetEstimator, named_callbacks
 
 
@@ -165,6 +169,12 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
     >>> model.fit(indicator, rul).predict(indicator[[0, -1]]).round(-1)
     array([40.,  0.])
     """
+
+    _learnt: ClassVar = {
+        "max_life_": is_seconds,
+        "_index": lambda value: type(value) is RULIndex,
+        "_target": lambda value: value in ("rul_index", "linear"),
+    }
 
     def __init__(
         self,
@@ -319,7 +329,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
             X = X.map(np.asarray)
         windows, index, _ = _distinct(X)
         outputs = predict_sequences(self.net_, SequenceData(windows, index))
-        return self._seconds(outputs)
+        return self.seconds(outputs)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -327,8 +337,9 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         tags.target_tags.positive_only = True
         return tags
 
-    def _check_params(self):
-        super()._check_params()
+    def check_params(self):
+        """Refuse parameters that are out of range or of the wrong type."""
+        super().check_params()
         check_option("target", self.target, ("rul_index", "linear"))
         check_option("validation", self.validation, ("run", "random"))
         check_integer("n_conv_layers", self.n_conv_layers, minimum=0)
@@ -420,7 +431,8 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
             chunk_length=1 if runs is None else self.chunk_length,
         )
 
-    def _seconds(self, outputs):
+    def seconds(self, outputs):
+        """Return RUL in s of the network's outputs, refusing NaN and infinity."""
         is_finite = np.isfinite(outputs).all(axis=0)
         if not is_finite.all():
             raise ValueError(
@@ -429,14 +441,26 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
                 "what these hold, or fit again where it is so for all."
             )
         if self._target == "rul_index":
-            return self._index._rul(outputs)
+            return rul_of_index(outputs, w=float(self._index.w), max_life=self.max_life_)
         return np.clip(outputs, 0, 1) * self.max_life_
 
-    def _by_channel(self, windows):
+    def to_module(self):
+        """Return a torch module from sequences (n_sequences, n_steps, ...) to RUL in s."""
+        n_steps = self.shape_in_[0]
+        index = None if self._target == "linear" else self._index
+        return RULModule(
+            copy.deepcopy(self.net_.module_),
+            shape_in=(n_steps, *_network_shape(self.shape_in_)),
+            w=None if index is None else float(index.w),
+            max_life=self.max_life_,
+        )
+
+    def by_channel(self, windows):
         """Return windows of a sequence as (n_windows, n_channels, *network_shape)."""
         return windows.reshape(len(windows), -1, *_network_shape(self.shape_in_))
 
-    def _module(self):
+    def module_and_params(self):
+        """Return the class of the network and what it is built with."""
         geometry = (
             "n_conv_layers",
             "n_filters",

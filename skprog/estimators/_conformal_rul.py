@@ -1,6 +1,7 @@
 """Intervals of the RUL that hold for a whole run, whatever the model inside."""
 
 from numbers import Integral
+from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin
@@ -9,7 +10,7 @@ from sklearn.utils import check_random_state, get_tags, indexable
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from .._checks import check_integer, check_number, check_rul
+from .._checks import check_integer, check_number, check_rul, is_size, is_vector
 from ._calibration import (
     are_complements,
     calibration_runs,
@@ -143,6 +144,21 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     (array([[  0., 100.]]), array([50.]))
     """
 
+    _learnt: ClassVar = {
+        "estimators_": lambda value: (
+            type(value) is list and all(hasattr(each, "predict") for each in value)
+        ),
+        "runs_": is_vector,
+        "scores_": lambda value: (
+            is_vector(value, kinds="f")
+            and value.dtype == np.float64
+            and ((value >= 0) & (value < np.inf)).all()
+        ),
+        "folds_": lambda value: is_vector(value, kinds="i") and (value >= 0).all(),
+        "rank_": is_size,
+        "guarantee_": lambda value: type(value) is float and 0 <= value < 1,
+    }
+
     def __init__(self, estimator, *, cv=None, coverage=0.9, n_jobs=None, random_state=None):
         self.estimator = estimator
         self.cv = cv
@@ -180,7 +196,7 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         TypeError
             If ``cv``, ``coverage`` or the estimator is of another type.
         """
-        self._check_params()
+        self.check_params()
         (X,) = indexable(X)
         n_rows = _num_samples(X)
         if n_rows == 0:
@@ -247,9 +263,23 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         ValueError
             If an estimator refuses ``X`` or predicts anything but one finite number per row.
         """
-        return self._intervals(self._predictions(X))
+        return self.intervals(self._predictions(X))
 
-    def _check_params(self):
+    def check_learnt(self, learnt):
+        """Refuse scores, runs and folds that do not belong together."""
+        n_runs, estimators = len(learnt["scores_"]), learnt["estimators_"]
+        for key in ("runs_", "folds_"):
+            if len(learnt[key]) != n_runs:
+                raise ValueError(f"{key} has {len(learnt[key])} values for {n_runs} scores")
+        if learnt["folds_"].max() >= len(estimators):
+            raise ValueError(f"folds_ leads beyond the {len(estimators)} estimators")
+        if learnt["rank_"] > n_runs:
+            raise ValueError(f"rank_={learnt['rank_']} exceeds the {n_runs} scores")
+        for each in estimators:
+            check_is_fitted(each)
+
+    def check_params(self):
+        """Refuse parameters that are out of range or of the wrong type."""
         check_number("coverage", self.coverage, above=0, below=1)
         for method in ("fit", "predict"):
             if isinstance(self.estimator, type) or not hasattr(self.estimator, method):
@@ -269,7 +299,7 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         return np.stack([finite_rul(estimator, X) for estimator in self.estimators_])
 
-    def _intervals(self, predictions):
+    def intervals(self, predictions):
         """Return the intervals (n_rows, 2) of predictions (n_estimators, n_rows)."""
         n_runs = len(self.scores_)
         intervals = np.empty((predictions.shape[1], 2))

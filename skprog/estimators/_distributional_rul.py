@@ -1,6 +1,7 @@
 """The RUL from its distribution, and the prediction that a score rewards most."""
 
 import warnings
+from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
@@ -12,7 +13,12 @@ from .._checks import (
     check_option,
     check_rows,
     check_rul,
+    is_count,
+    is_seconds,
     is_sequences,
+    is_shape,
+    is_size,
+    is_vector,
 )
 from ..metrics import phm2012_of_each
 
@@ -96,6 +102,20 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     median [500.]
     phm2012 [600.]
     """
+
+    _learnt: ClassVar = {
+        "n_features_in_": is_size,
+        "shape_in_": is_shape,
+        "max_life_": is_seconds,
+        "bin_edges_": lambda value: (
+            is_vector(value, kinds="f", least=2)
+            and value.dtype == np.float64
+            and (np.diff(value) > 0).all()
+        ),
+        "classifier_": lambda value: hasattr(value, "predict_proba"),
+        "_n_steps": lambda value: value is None or is_size(value),
+        "_n_context": is_count,
+    }
 
     def __init__(
         self,
@@ -210,7 +230,7 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         return probabilities
 
     def _learn(self, X, y):
-        self._check_params()
+        self.check_params()
         vars(self).pop("feature_names_in_", None)
         X = check_rows(self, X, reset=True)
         y = check_rul(y, len(X))
@@ -237,7 +257,8 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             warnings.filterwarnings("ignore", "The number of unique classes is greater")
             self.classifier_ = clone(self.classifier).fit(self._features(X), bins, **weights)
 
-    def _check_params(self):
+    def check_params(self):
+        """Refuse parameters that are out of range or of the wrong type."""
         for method in ("fit", "predict_proba"):
             if isinstance(self.classifier, type) or not hasattr(self.classifier, method):
                 raise TypeError(

@@ -1,12 +1,23 @@
 """The baseline that a RUL model has to beat: it knows lives and ages, and no vibration."""
 
 from numbers import Integral
+from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_number, check_option, check_rows, check_rul, is_sequences
+from .._checks import (
+    check_number,
+    check_option,
+    check_rows,
+    check_rul,
+    is_seconds,
+    is_sequences,
+    is_shape,
+    is_size,
+    optional,
+)
 
 __all__ = ["DummyRUL"]
 
@@ -61,6 +72,18 @@ class DummyRUL(RegressorMixin, BaseEstimator):
     >>> model.predict(X)
     array([15.,  5.,  0., 15.,  5.])
     """
+
+    _learnt: ClassVar = {
+        "n_features_in_": is_size,
+        "shape_in_": is_shape,
+        "max_life_": is_seconds,
+        "constant_": optional(is_seconds),
+        "mean_life_": optional(is_seconds),
+        "mean_lives_": optional(
+            lambda value: type(value) is dict and all(map(is_seconds, value.values()))
+        ),
+        "_by": optional(lambda value: type(value) in (str, int, type(None))),
+    }
 
     def __init__(self, strategy="mean_life", *, constant=None, by=None):
         self.strategy = strategy
@@ -136,6 +159,12 @@ class DummyRUL(RegressorMixin, BaseEstimator):
             for condition, mean_life in self.mean_lives_.items():
                 life[conditions == condition] = mean_life
         return np.maximum(life - _ages(X), 0)
+
+    def check_learnt(self, learnt):
+        """Refuse what neither strategy learns: a constant, or lives and what they go by."""
+        needed = {"constant_"} if "constant_" in learnt else {"mean_life_", "mean_lives_", "_by"}
+        for key in sorted(needed - learnt.keys()):
+            raise ValueError(f"{key} of {type(self).__name__} is missing")
 
     def _learn(self, X, y):
         for name in ("constant_", "mean_life_", "mean_lives_"):

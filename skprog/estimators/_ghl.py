@@ -222,8 +222,9 @@ default="ghl"
         tags.input_tags.three_d_array = True
         return tags
 
-    def _check_params(self):
-        super()._check_params()
+    def check_params(self):
+        """Refuse parameters that are out of range or of the wrong type."""
+        super().check_params()
         check_integer("pool_size", self.pool_size)
         check_integer("dense_units", self.dense_units)
         check_number("dropout", self.dropout, minimum=0, below=1)
@@ -242,7 +243,8 @@ default="ghl"
     def _augment(self, module):
         return partial(augment_windows, kinds=tuple(self.augment)) if self.augment else None
 
-    def _module(self):
+    def module_and_params(self):
+        """Return the class of the network and what it is built with."""
         n_channels, n_timepoints = (1, *self.shape_in_)[-2:]
         geometry = (
             "n_filters",

@@ -217,8 +217,9 @@ default="cross_entropy"
         tags.input_tags.two_d_array = False
         return tags
 
-    def _check_params(self):
-        super()._check_params()
+    def check_params(self):
+        """Refuse parameters that are out of range or of the wrong type."""
+        super().check_params()
         check_option("augment", self.augment, (True, False))
         check_option("scale", self.scale, ("standard", None))
         check_number("momentum", self.momentum, minimum=0, below=1)
@@ -258,7 +259,8 @@ default="cross_entropy"
         # Zeros before standardising would be far from a channel of large values.
         return partial(augment_crops, fill=module.mean.cpu()) if self.augment else None
 
-    def _module(self):
+    def module_and_params(self):
+        """Return the class of the network and what it is built with."""
         n_channels = self.shape_in_[0]
         params = self._sized_params(n_channels=n_channels, n_classes=len(self.classes_))
         network = self._network_class()

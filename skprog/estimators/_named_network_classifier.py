@@ -14,7 +14,7 @@ class NamedNetworkClassifier(NetClassifier):
 
     A subclass has the parameters ``network``, ``network_params`` and ``scale``, says by
     ``_networks`` which networks go by a name and by ``_sizes`` which of their arguments it fills
-    from the data, and has a ``_module()`` with the buffers ``mean`` and ``scale``.
+    from the data, and has a ``module_and_params()`` with the buffers ``mean`` and ``scale``.
     """
 
     def _network_class(self):
@@ -28,8 +28,9 @@ class NamedNetworkClassifier(NetClassifier):
         check_option("network", self.network, tuple(self._networks))
         return self._networks[self.network]
 
-    def _check_params(self):
-        super()._check_params()
+    def check_params(self):
+        """Refuse parameters that are out of range or of the wrong type."""
+        super().check_params()
         if not isinstance(self.network_params, dict | None):
             raise TypeError(f"network_params={self.network_params!r} must be a dict or None.")
         network = self._network_class()

@@ -1,7 +1,9 @@
 """What the torch classifiers share: fit on labels, probabilities, cases held out."""
 
+import copy
 import inspect
 from numbers import Real
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -11,7 +13,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_integer, check_option, check_rows, is_sequences
+from .._checks import check_integer, check_option, check_rows, is_sequences, is_vector
 from .._training import ArrayData, ClassifierNet, predict_rows
 from ..callbacks import F1Annealing
 from ..losses import (
@@ -20,15 +22,23 @@ from ..losses import (
 )
 from ._criteria import LOSSES, accepted_params, check_criterion
 from ._labels import check_labels
+from ._modules import ProbabilityModule
 from ._net_estimator import NetEstimator
 
 
 class NetClassifier(ClassifierMixin, NetEstimator):
     """Train one or several skorch nets to tell classes.
 
-    A subclass has ``_module()`` and ``_check_shape(X)``, or ``_check_cases(X, reset)`` in place of
-    it, and says by ``_cases(X)`` what the network is given.
+    A subclass has ``module_and_params()`` and ``_check_shape(X)``, or ``_check_cases(X, reset)`` in
+    place of it, and says by ``_cases(X)`` what the network is given.
     """
+
+    _learnt: ClassVar = {
+        "classes_": lambda value: is_vector(value, least=2),
+        "_class_weight": lambda value: (
+            value is None or (isinstance(value, np.ndarray) and value.dtype.kind == "f")
+        ),
+    }
 
     def fit(self, X, y, **fit_params):
         """Train the network.
@@ -141,6 +151,11 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         logits = self._logits(self._check_cases(X, reset=False))
         return np.mean([softmax(each, axis=1) for each in logits], axis=0)
 
+    def to_module(self):
+        """Return a torch module from cases (n_cases, ...) to probabilities, as predict_proba."""
+        networks = [copy.deepcopy(net.module_) for net in self.nets_]
+        return ProbabilityModule(networks, add_channel=len(self.shape_in_) == 1)
+
     def _logits(self, X):
         """Return the logits of each network, (n_cases, n_classes)."""
         cases = self._cases(X)
@@ -151,8 +166,9 @@ class NetClassifier(ClassifierMixin, NetEstimator):
             way_out = "; weigh classes by class_weight" if name == "sample_weight" else ""
             raise TypeError(f"{type(self).__name__} takes no {name} in fit{way_out}.")
 
-    def _check_params(self):
-        super()._check_params()
+    def check_params(self):
+        """Refuse parameters that are out of range or of the wrong type."""
+        super().check_params()
         check_integer("n_networks", self.n_networks)
         if not inspect.isclass(self.loss) or not issubclass(self.loss, torch.nn.Module):
             check_option("loss", self.loss, tuple(LOSSES))
@@ -251,7 +267,8 @@ class NetClassifier(ClassifierMixin, NetEstimator):
     def _data(self, X, y):
         return ArrayData(self._cases(X), y)
 
-    def _net(self):
+    def net_and_params(self):
+        """Return the class of the net and its own parameters."""
         return ClassifierNet, {"n_classes": len(self.classes_)}
 
     def _criterion(self, data_train):

@@ -4,6 +4,7 @@ import copy
 import inspect
 import os
 import pickle
+from typing import ClassVar
 
 import joblib
 import numpy as np
@@ -11,7 +12,15 @@ import torch
 from sklearn.base import BaseEstimator, clone
 from skorch.callbacks import Callback
 
-from .._checks import check_integer, check_number, check_option
+from .._checks import (
+    check_integer,
+    check_number,
+    check_option,
+    is_count,
+    is_params,
+    is_shape,
+    is_size,
+)
 from .._training import TrainingNet, draw_seed, forked_generator, lr_range, resolve_device
 from ..callbacks import BestWeights, FitCheckpoint, ProgressBar
 
@@ -50,9 +59,20 @@ class NetEstimator(BaseEstimator):
     """Train a skorch net in ``fit``; a subclass says which network, loss and data.
 
     A subclass has ``_check_fit(X, y, reset)``, ``_split(X, y)``, ``_learn(X, y)``,
-    ``_data(X, y)``, ``_module()`` and ``_criterion(data_train)``. One with a parameter
+    ``_data(X, y)``, ``module_and_params()`` and ``_criterion(data_train)``. One with a parameter
     ``n_networks`` trains as many nets, each with its own random numbers.
     """
+
+    _learnt: ClassVar = {
+        "n_features_in_": is_size,
+        "shape_in_": is_shape,
+        "n_iter_": is_count,
+        "best_epoch_": is_count,
+        "_seed": lambda value: type(value) is int and value >= 0,
+        "_fitted_with": lambda value: (
+            is_params(value) and all(type(text) is str for text in value.values())
+        ),
+    }
 
     @property
     def net_(self):
@@ -167,7 +187,7 @@ class NetEstimator(BaseEstimator):
         return self
 
     def _train(self, X, y, *, epochs, fresh, max_steps, **declared):
-        self._check_params()
+        self.check_params()
         if not fresh:
             self._refuse_changes()
         X, y = self._check_fit(X, y, reset=fresh, **declared)
@@ -201,9 +221,9 @@ class NetEstimator(BaseEstimator):
             train, valid = self._split(X, y)
         return self._data(*train), None if valid is None else self._data(*valid)
 
-    def _untrained_net(self, X, y):
+    def untrained_net(self, X, y):
         """Return the net that ``fit`` would train first, and its training data."""
-        self._check_params()
+        self.check_params()
         X, y = self._check_fit(X, y, reset=True)
         self._seed = draw_seed(self.random_state)
         self._learn(X, y)
@@ -240,7 +260,8 @@ class NetEstimator(BaseEstimator):
                 "cannot take up; set warm_start=False and fit anew."
             )
 
-    def _check_params(self):
+    def check_params(self):
+        """Refuse parameters that are out of range or of the wrong type."""
         for name in ("early_stopping", "shuffle", "warm_start"):
             check_option(name, getattr(self, name), (True, False))
         check_integer("max_epochs", self.max_epochs)
@@ -317,7 +338,7 @@ class NetEstimator(BaseEstimator):
 
     def _build_net(self, data_train, checkpoint):
         optimizer = OPTIMIZERS.get(self.optimizer, self.optimizer)
-        module, module_params = self._module()
+        module, module_params = self.module_and_params()
         criterion, criterion_params = self._criterion(data_train)
         params = {f"module__{name}": value for name, value in module_params.items()}
         params |= {f"criterion__{name}": value for name, value in criterion_params.items()}
@@ -325,7 +346,7 @@ class NetEstimator(BaseEstimator):
             params["optimizer__weight_decay"] = self.weight_decay
         if hasattr(self, "momentum") and "momentum" in inspect.signature(optimizer).parameters:
             params["optimizer__momentum"] = self.momentum
-        net_class, net_params = self._net()
+        net_class, net_params = self.net_and_params()
         net = net_class(
             **{
                 "module": module,
@@ -389,7 +410,7 @@ class NetEstimator(BaseEstimator):
     def _own_callbacks(self):
         return []
 
-    def _net(self):
+    def net_and_params(self):
         """Return the class of the net and its own parameters."""
         return TrainingNet, {}
 

@@ -421,8 +421,9 @@ default="cross_entropy"
         tags.input_tags.three_d_array = True
         return tags
 
-    def _check_params(self):
-        super()._check_params()
+    def check_params(self):
+        """Refuse parameters that are out of range or of the wrong type."""
+        super().check_params()
         check_option("tiles", self.tiles, (None, "all"))
         check_option("vote", self.vote, ("top_k", "majority"))
         check_integer("patch_size", self.patch_size)
@@ -458,7 +459,8 @@ default="cross_entropy"
             )
         return data
 
-    def _module(self):
+    def module_and_params(self):
+        """Return the class of the network and what it is built with."""
         height, width = self.shape_in_
         names = ("n_blocks", "hidden_units", "head", "n_filters", "hidden_batch_norm")
         params = {name: getattr(self, name) for name in names}

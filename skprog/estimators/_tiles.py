@@ -1,12 +1,14 @@
 """What classifiers of images share: tiles, their votes, and specimens held out whole."""
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 from scipy.special import expit, logit, softmax
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedGroupKFold
 
-from .._checks import check_images
+from .._checks import check_images, is_count, is_params, optional
 from .._training import augment_images, predict_rows
 from ..preprocessing import PatchSelector
 from ._labels import check_labels
@@ -20,8 +22,19 @@ class TileClassifier(NetClassifier):
     """Train nets on images or on all their tiles, which vote on their image.
 
     A subclass has the parameters ``tiles``, ``patch_size``, ``vote``, ``top_k``, ``pos_label`` and
-    ``augment``, and ``_module()``.
+    ``augment``, and ``module_and_params()``.
     """
+
+    _learnt: ClassVar = {
+        "_positive": is_count,
+        "_voted_with": is_params,
+        "threshold_": optional(lambda value: type(value) is float and 0 < value < 1),
+    }
+
+    def check_learnt(self, learnt):
+        """Refuse votes without the threshold that they are compared with."""
+        if self.tiles == "all" and self.vote == "top_k" and "threshold_" not in learnt:
+            raise ValueError(f"threshold_ of {type(self).__name__} is missing")
 
     def _check_groups(self, groups, n_images):
         if np.ndim(groups) != 1:

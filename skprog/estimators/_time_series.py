@@ -230,8 +230,9 @@ default="cross_entropy"
             return False
         return "lengths" in inspect.signature(network.forward).parameters
 
-    def _check_params(self):
-        super()._check_params()
+    def check_params(self):
+        """Refuse parameters that are out of range or of the wrong type."""
+        super().check_params()
         check_option("scale", self.scale, ("standard", "case", None))
         network = self._network_class()
         lengths = inspect.signature(network.forward).parameters.get("lengths")
@@ -321,7 +322,8 @@ default="cross_entropy"
         given = {"lengths": data.lengths, "batch_size": 32}
         return [predict_rows(net, data.X, **given) for net in self.nets_]
 
-    def _module(self):
+    def module_and_params(self):
+        """Return the class of the network and what it is built with."""
         n_channels, n_timepoints = (1, *self.shape_in_)[-2:]
         params = self._sized_params(
             n_channels=n_channels, n_timepoints=n_timepoints, n_classes=len(self.classes_)

@@ -61,13 +61,13 @@ class _NetworkPart(_LeafPart):
             )
         windows = as_floats(windows)
         check_finite(windows)
-        (channels,) = self.model._by_channel(windows)
+        (channels,) = self.model.by_channel(windows)
         # One row is rounded otherwise than in a batch; 16, as there, would take twice the time.
         return encode_windows(self.net, channels, multiple=1 if len(channels) > 1 else 2)
 
     def _mean(self, outputs):
         """Return the mean over the channels of the RUL in s."""
-        return float(self.model._seconds(outputs.cpu().double().numpy()[:, np.newaxis]).mean())
+        return float(self.model.seconds(outputs.cpu().double().numpy()[:, np.newaxis]).mean())
 
 
 class StatesPart(_NetworkPart):

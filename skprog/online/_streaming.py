@@ -12,16 +12,7 @@ from sklearn.ensemble import VotingRegressor
 from sklearn.pipeline import Pipeline
 
 from ..estimators import CnnLstmRUL, ConformalRUL
-from ..preprocessing import AccelRotation45, BandEnergies, FrequencyMaxPool, WelchSpectrogram
 from ._parts import EncodingsPart, SequencePart, StatesPart, as_floats
-
-# These work on each window by itself, by this method once the window has been checked.
-PER_WINDOW = {
-    AccelRotation45: "_rotate",
-    BandEnergies: "_energies",
-    FrequencyMaxPool: "_pool",
-    WelchSpectrogram: "_spectrograms",
-}
 
 
 class _FeaturesPart:
@@ -39,8 +30,8 @@ class _FeaturesPart:
         kind = windows.shape, windows.dtype
         is_checked = kind == self.checked
         for transformer in self.transformers:
-            method = PER_WINDOW[type(transformer)] if is_checked else "transform"
-            windows = getattr(transformer, method)(windows)
+            work = transformer.per_window if is_checked else transformer.transform
+            windows = work(windows)
         memories = self.parts[0].take(memories, windows, n_steps)
         self.checked = kind
         return memories
@@ -85,7 +76,7 @@ class _ConformalPart(_MembersPart):
 
     def decode(self, memories, moment):
         predictions = self._members(memories, moment)[:, np.newaxis]
-        interval = self.model._intervals(predictions)[0]
+        interval = self.model.intervals(predictions)[0]
         return float(predictions.mean(axis=0)[0]), tuple(interval.tolist())
 
 
@@ -128,7 +119,7 @@ def take_apart(estimator):
 def _take_pipeline_apart(pipeline):
     steps = [step for _, step in pipeline.steps[:-1] if step not in (None, "passthrough")]
     n_streamed = 0
-    while n_streamed < len(steps) and type(steps[n_streamed]) in PER_WINDOW:
+    while n_streamed < len(steps) and _works_per_window(steps[n_streamed]):
         n_streamed += 1
     if n_streamed < len(steps):
         # The steps after it may look at whole sequences.
@@ -165,3 +156,8 @@ def find_n_steps(part, n_steps):
 def example_window(shape):
     """Return a window (1, *shape) of plain values: noise of the same numbers each time."""
     return np.random.default_rng(0).standard_normal((1, *shape), dtype=np.float32)
+
+
+def _works_per_window(transformer):
+    """Tell a transformer that sees each window by itself; what inherits from one need not."""
+    return "per_window" in vars(type(transformer))

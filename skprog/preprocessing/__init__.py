@@ -9,6 +9,9 @@ from ._band_energies import BandEnergies
 from ._frequency_max_pool import FrequencyMaxPool
 from ._patch_selector import PatchSelector
 from ._rul_index import RULIndex
+
+# Not for users: the inverse of the index for tensors, too.
+from ._rul_index import rul_of_index as rul_of_index
 from ._welch_spectrogram import WelchSpectrogram
 
 __all__ = [

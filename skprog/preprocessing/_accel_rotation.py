@@ -1,10 +1,12 @@
 """A third direction of acceleration from two."""
 
+from typing import ClassVar
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_finite
+from .._checks import check_finite, is_size
 from ._refit import keep_earlier_fit
 from ._windows import SQRT_HALF, check_same_size, check_windows, map_windows
 
@@ -36,6 +38,8 @@ class AccelRotation45(TransformerMixin, BaseEstimator):
     >>> AccelRotation45().fit_transform(X)[0, 2].round(4)
     array([4.2426, 0.7071], dtype=float32)
     """
+
+    _learnt: ClassVar = {"n_timepoints_in_": is_size}
 
     def fit(self, X, y=None):
         """Check the windows.
@@ -89,9 +93,10 @@ class AccelRotation45(TransformerMixin, BaseEstimator):
         X = check_windows(self, X, AXES, reset=False)
         _check_channels(X)
         check_same_size(self, "n_timepoints", X.shape[-1], self.n_timepoints_in_)
-        return map_windows(self._rotate, X)
+        return map_windows(self.per_window, X)
 
-    def _rotate(self, X):
+    def per_window(self, X):
+        """Rotate checked windows (..., 2, n_timepoints), each by itself."""
         check_finite(X)
         rotated = np.empty((*X.shape[:-2], 3, X.shape[-1]), dtype=X.dtype)
         rotated[..., :2, :] = X

@@ -1,9 +1,12 @@
 """A few numbers per window, for models of feature vectors such as trees."""
 
+from typing import ClassVar
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from ._spectrograms import fit_frequencies, transform_spectrograms
+from .._checks import check_integer, is_params, is_size
+from ._spectrograms import check_at_most, fit_frequencies, transform_spectrograms
 from ._windows import blocks
 
 
@@ -39,6 +42,8 @@ class BandEnergies(TransformerMixin, BaseEstimator):
     >>> BandEnergies(n_bands=2).fit_transform(S)
     array([[-4., -2.,  0.,  1.]], dtype=float32)
     """
+
+    _learnt: ClassVar = {"n_freqs_in_": is_size, "_fitted_params": is_params}
 
     def __init__(self, n_bands=12):
         self.n_bands = n_bands
@@ -88,9 +93,18 @@ class BandEnergies(TransformerMixin, BaseEstimator):
             If ``n_freqs`` or ``n_bands`` differs from ``fit``, or spectrograms hold NaN or
             infinity.
         """
-        return transform_spectrograms(self, X, self._energies)
+        return transform_spectrograms(self, X, self.per_window)
 
-    def _energies(self, S):
+    def check_params(self):
+        """Refuse a parameter that is out of range or of the wrong type."""
+        check_integer("n_bands", self.n_bands)
+
+    def check_learnt(self, learnt):
+        """Refuse fewer bins than the parameter asks for."""
+        check_at_most("n_bands", self.n_bands, learnt["n_freqs_in_"])
+
+    def per_window(self, S):
+        """Return the features of checked spectrograms (..., n_freqs, n_segments), one by one."""
         n_freqs, n_segments = S.shape[-2:]
         n_bands = int(self.n_bands)
         edges = np.linspace(0, n_freqs, n_bands + 1).astype(int)

@@ -1,9 +1,12 @@
 """Largest of neighbouring frequency bins."""
 
+from typing import ClassVar
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from ._spectrograms import fit_frequencies, transform_spectrograms
+from .._checks import check_integer, is_params, is_size
+from ._spectrograms import check_at_most, fit_frequencies, transform_spectrograms
 from ._windows import blocks, store
 
 
@@ -36,6 +39,8 @@ class FrequencyMaxPool(TransformerMixin, BaseEstimator):
     >>> FrequencyMaxPool(pool_size=4).fit_transform(S).ravel()
     array([3., 7.], dtype=float32)
     """
+
+    _learnt: ClassVar = {"n_freqs_in_": is_size, "_fitted_params": is_params}
 
     def __init__(self, pool_size=4):
         self.pool_size = pool_size
@@ -85,9 +90,18 @@ class FrequencyMaxPool(TransformerMixin, BaseEstimator):
             If ``n_freqs`` or ``pool_size`` differs from ``fit``, or spectrograms hold NaN or
             infinity.
         """
-        return transform_spectrograms(self, X, self._pool)
+        return transform_spectrograms(self, X, self.per_window)
 
-    def _pool(self, S):
+    def check_params(self):
+        """Refuse a parameter that is out of range or of the wrong type."""
+        check_integer("pool_size", self.pool_size)
+
+    def check_learnt(self, learnt):
+        """Refuse fewer bins than the parameter asks for."""
+        check_at_most("pool_size", self.pool_size, learnt["n_freqs_in_"])
+
+    def per_window(self, S):
+        """Pool checked spectrograms (..., n_freqs, n_segments), each by itself."""
         n_freqs, n_segments = S.shape[-2:]
         pool_size = int(self.pool_size)
         n_bands = n_freqs // pool_size

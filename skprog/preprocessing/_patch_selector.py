@@ -1,5 +1,7 @@
 """Patches of grey images at their own resolution."""
 
+from typing import ClassVar
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
@@ -68,6 +70,8 @@ default="representative"
     >>> positions
     array([[4, 2]])
     """
+
+    _learnt: ClassVar = {}
 
     def __init__(self, patch_size=128, strategy="representative", random_state=None):
         self.patch_size = patch_size
@@ -144,12 +148,17 @@ default="representative"
             positions = np.array(corners)
         return (patches, positions) if return_positions else patches
 
-    def _check(self, X):
-        patch_size = check_integer("patch_size", self.patch_size)
+    def check_params(self):
+        """Refuse parameters that are out of range or of the wrong type."""
+        check_integer("patch_size", self.patch_size)
         check_option("strategy", self.strategy, STRATEGIES)
         # To make a generator of a RandomState would draw from it.
         if not isinstance(self.random_state, np.random.RandomState):
             as_generator(self.random_state)
+
+    def _check(self, X):
+        self.check_params()
+        patch_size = int(self.patch_size)
         images = check_images(X)
         for i, image in enumerate(images):
             if min(image.shape) < patch_size:

@@ -1,10 +1,12 @@
 """Remaining useful life as an index between 0 and 1."""
 
+from typing import ClassVar
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from .._checks import as_numbers, check_finite, check_number, check_plain
+from .._checks import as_numbers, check_finite, check_number, check_plain, is_params, is_seconds
 from ._refit import check_same_params, keep_earlier_fit
 
 MAX_W = 1e6
@@ -57,6 +59,8 @@ class RULIndex(TransformerMixin, BaseEstimator):
     array([    0., 27710., 27710.])
     """
 
+    _learnt: ClassVar = {"max_life_": is_seconds, "_fitted_params": is_params}
+
     def __init__(self, w=0.25, max_life=None):
         self.w = w
         self.max_life = max_life
@@ -84,13 +88,7 @@ class RULIndex(TransformerMixin, BaseEstimator):
         TypeError
             If RUL is sparse or a parameter is not a number.
         """
-        check_number("w", self.w, above=0)
-        if self.w > MAX_W:
-            raise ValueError(
-                f"w={self.w} must be at most {MAX_W:g}; beyond, the index is about 1 for every RUL."
-            )
-        if self.max_life is not None:
-            check_number("max_life", self.max_life, above=0)
+        self.check_params()
         with keep_earlier_fit(self):
             rul = self._check_rul(X, reset=True, has_target=y is not None)
             max_life = float(rul.max() if self.max_life is None else self.max_life)
@@ -149,12 +147,24 @@ class RULIndex(TransformerMixin, BaseEstimator):
         check_same_params(self)
         index = as_numbers("RUL index", X)
         check_finite(index, "RUL index")
-        return self._rul(index)
+        return rul_of_index(index, w=float(self.w), max_life=self.max_life_)
 
-    def _rul(self, index):
-        w = float(self.w)
-        index = np.clip(index, w / (1 + w), 1)
-        return np.minimum(w * self.max_life_ * (1 - index) / index, self.max_life_)
+    def check_params(self):
+        """Refuse parameters that are out of range or of the wrong type."""
+        check_number("w", self.w, above=0)
+        if self.w > MAX_W:
+            raise ValueError(
+                f"w={self.w} must be at most {MAX_W:g}; beyond, the index is about 1 for every RUL."
+            )
+        if self.max_life is not None:
+            check_number("max_life", self.max_life, above=0)
+
+    def check_learnt(self, learnt):
+        """Refuse a maximum expected life beyond what float64 holds, or another than was given."""
+        given = learnt["max_life_"] if self.max_life is None else float(self.max_life)
+        if learnt["max_life_"] != given:
+            raise ValueError("max_life_ of RULIndex does not follow from its parameters")
+        _check_scale(self.w, learnt["max_life_"])
 
     def _check_rul(self, X, *, reset, has_target=False):
         check_plain("RUL", X)
@@ -188,6 +198,13 @@ class RULIndex(TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = True
         return tags
+
+
+def rul_of_index(index, *, w, max_life):
+    """Return RUL in s, within [0, max_life], of an index: arrays of NumPy or tensors of torch."""
+    # Bounds of one type, as torch.onnx knows no clip by a float and an integer.
+    index = index.clip(w / (1 + w), 1.0)
+    return (w * max_life * (1 - index) / index).clip(max=max_life)
 
 
 def _check_scale(w, max_life):

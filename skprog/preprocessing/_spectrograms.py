@@ -2,7 +2,6 @@
 
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_integer
 from ._refit import check_same_params, keep_earlier_fit
 from ._windows import check_same_size, check_windows, map_windows
 
@@ -11,13 +10,18 @@ SPECTROGRAM_AXES = ("n_freqs", "n_segments")
 
 def fit_frequencies(estimator, X, name):
     """Check spectrograms and the parameter ``name``, a number of bins or bands, and keep both."""
-    number = check_integer(name, getattr(estimator, name))
+    estimator.check_params()
     with keep_earlier_fit(estimator):
         n_freqs = check_windows(estimator, X, SPECTROGRAM_AXES, reset=True).shape[-2]
-        if number > n_freqs:
-            raise ValueError(f"{name}={number} exceeds n_freqs={n_freqs}; use a smaller {name}.")
+        check_at_most(name, getattr(estimator, name), n_freqs)
     estimator.n_freqs_in_ = n_freqs
     estimator._fitted_params = estimator.get_params()
+
+
+def check_at_most(name, number, n_freqs):
+    """Refuse more bands, or bins of a group, than there are bins."""
+    if number > n_freqs:
+        raise ValueError(f"{name}={number} exceeds n_freqs={n_freqs}; use a smaller {name}.")
 
 
 def transform_spectrograms(estimator, X, f):

@@ -3,12 +3,21 @@
 import warnings
 from functools import lru_cache
 from math import gcd
+from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import FLOATS, check_integer, check_number, check_option
+from .._checks import (
+    FLOATS,
+    check_integer,
+    check_number,
+    check_option,
+    is_params,
+    is_size,
+    is_vector,
+)
 from ._refit import check_same_params, keep_earlier_fit
 from ._windows import SQRT_HALF, blocks, check_same_size, check_windows, map_windows, store
 
@@ -91,6 +100,13 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
     array([0.5, 0.5], dtype=float32)
     """
 
+    _learnt: ClassVar = {
+        "n_timepoints_in_": is_size,
+        "frequencies_": is_vector,
+        "segment_times_": is_vector,
+        "_fitted_params": is_params,
+    }
+
     def __init__(
         self,
         fs=25_600,
@@ -139,25 +155,9 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         UserWarning
             If there are more channels than timepoints.
         """
-        check_number("fs", self.fs, above=0)
-        nperseg = check_integer("nperseg", self.nperseg, minimum=2)
-        hop = check_integer("hop", self.hop)
-        if self.f_max is not None:
-            check_number("f_max", self.f_max, above=0)
-        check_option("output", self.output, ("density", "log"))
-        check_option("dtype", self.dtype, ("float16", "float32"))
-        pool_size = check_integer("pool_size", self.pool_size)
+        self.check_params()
         self._taper()
-        frequencies = np.arange(nperseg // 2 + 1) * self.fs / nperseg
-        if self.f_max is not None:
-            frequencies = frequencies[frequencies < self.f_max]
-        n_freqs = len(frequencies) // pool_size
-        if not n_freqs:
-            below = "" if self.f_max is None else f" below f_max={self.f_max}"
-            raise ValueError(
-                f"pool_size={pool_size} exceeds the {len(frequencies)} bins{below}; use a smaller "
-                f"pool_size{below and ' or raise f_max'}."
-            )
+        nperseg = int(self.nperseg)
         with keep_earlier_fit(self):
             X = check_windows(self, X, ("n_timepoints",), reset=True)
             n_timepoints = X.shape[-1]
@@ -170,10 +170,9 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
                 UserWarning,
                 stacklevel=2,
             )
-        starts = np.arange(0, n_timepoints - nperseg + 1, hop)
         self.n_timepoints_in_ = n_timepoints
-        self.frequencies_ = frequencies[: n_freqs * pool_size].reshape(n_freqs, -1).mean(axis=-1)
-        self.segment_times_ = (starts + nperseg / 2) / self.fs
+        self.frequencies_ = self._frequencies()
+        self.segment_times_ = self._segment_times(n_timepoints)
         self._fitted_params = self.get_params()
         return self
 
@@ -202,7 +201,68 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         dtypes = (*FLOATS, np.float64)
         X = check_windows(self, X, ("n_timepoints",), reset=False, dtypes=dtypes)
         check_same_size(self, "n_timepoints", X.shape[-1], self.n_timepoints_in_)
-        return map_windows(self._spectrograms, X)
+        return map_windows(self.per_window, X)
+
+    def check_params(self):
+        """Refuse parameters that are out of range, of the wrong type or unknown."""
+        check_number("fs", self.fs, above=0)
+        check_integer("nperseg", self.nperseg, minimum=2)
+        check_integer("hop", self.hop)
+        if self.f_max is not None:
+            check_number("f_max", self.f_max, above=0)
+        check_option("output", self.output, ("density", "log"))
+        check_option("dtype", self.dtype, ("float16", "float32"))
+        pool_size = check_integer("pool_size", self.pool_size)
+        n_bins = self._n_bins()
+        if n_bins < pool_size:
+            below = "" if self.f_max is None else f" below f_max={self.f_max}"
+            raise ValueError(
+                f"pool_size={pool_size} exceeds the {n_bins} bins{below}; use a smaller "
+                f"pool_size{below and ' or raise f_max'}."
+            )
+
+    def check_learnt(self, learnt):
+        """Refuse windows too short, and frequencies and times of other parameters."""
+        nperseg, n_timepoints = int(self.nperseg), learnt["n_timepoints_in_"]
+        if n_timepoints < nperseg:
+            raise ValueError(_too_short(nperseg, (1, 1, n_timepoints)))
+        sizes = {
+            "frequencies_": self._n_bins() // int(self.pool_size),
+            "segment_times_": (n_timepoints - nperseg) // int(self.hop) + 1,
+        }
+        # Lengths first, so that no file asks for more than it holds.
+        for name, size in sizes.items():
+            if len(learnt[name]) != size:
+                raise ValueError(f"{name} of WelchSpectrogram does not follow from its parameters")
+        for name, values in (
+            ("frequencies_", self._frequencies()),
+            ("segment_times_", self._segment_times(n_timepoints)),
+        ):
+            if not np.array_equal(learnt[name], values):
+                raise ValueError(f"{name} of WelchSpectrogram does not follow from its parameters")
+        self._taper()
+
+    def _n_bins(self):
+        """Return the number of frequencies kept, before pooling."""
+        n_bins = int(self.nperseg) // 2 + 1
+        if self.f_max is None:
+            return n_bins
+        # Without the frequencies themselves, as a file could name any number of them.
+        near = int(min(n_bins, self.f_max * self.nperseg / self.fs))
+        nearest = range(near, min(near + 2, n_bins))
+        return near + sum(i * self.fs / self.nperseg < self.f_max for i in nearest)
+
+    def _frequencies(self):
+        """Return the centres of the pooled bins in Hz, (n_freqs,)."""
+        n_freqs, pool_size = self._n_bins() // int(self.pool_size), int(self.pool_size)
+        frequencies = np.arange(n_freqs * pool_size) * self.fs / int(self.nperseg)
+        return frequencies.reshape(n_freqs, -1).mean(axis=-1)
+
+    def _segment_times(self, n_timepoints):
+        """Return the centres of the segments in s, (n_segments,)."""
+        nperseg = int(self.nperseg)
+        starts = np.arange(0, n_timepoints - nperseg + 1, int(self.hop))
+        return (starts + nperseg / 2) / self.fs
 
     def _taper(self):
         """Return the taper, scaled so that squared spectra are one-sided densities."""
@@ -223,7 +283,8 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
                 ) from None
         return _scaled(taper, self.fs)
 
-    def _spectrograms(self, X):
+    def per_window(self, X):
+        """Return the spectrograms of checked windows (..., n_timepoints), one by one."""
         import torch
 
         nperseg, hop = int(self.nperseg), int(self.hop)

@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import warnings
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
@@ -45,10 +46,13 @@ from sklearn.tree import ExtraTreeRegressor
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
 
 from skprog import estimators, preprocessing
+from skprog._checks import is_seconds, is_size
 from skprog.callbacks import AdaptiveCycle
 from skprog.deploy import load, save
 from skprog.deploy._format import FORMAT
 from skprog.deploy._records import EstimatorDecoder, EstimatorEncoder
+from skprog.deploy._schema import learnt_by
+from skprog.deploy._trusted import ESTIMATORS, NAMES
 from skprog.estimators import (
     CnnLstmRUL,
     ConformalRUL,
@@ -689,6 +693,86 @@ def test_parameters_and_attributes_of_another_kind_are_refused(file, section, ke
 def test_missing_attributes_are_refused(file, key):
     rewrite(file, lambda body, _: body["estimator"]["estimator"]["learnt"].pop(key))
     assert_refused(file, "missing|no attribute|nothing refers")
+
+
+class Twice(RegressorMixin, BaseEstimator):
+    """Twice the mean life, as somebody adds an estimator."""
+
+    __module__ = "skprog.estimators._twice"
+    _learnt: ClassVar = {"max_life_": is_seconds, "n_features_in_": is_size}
+
+    def fit(self, X, y):
+        self.n_features_in_ = X.shape[1]
+        self.max_life_ = float(y.max())
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), 2 * self.max_life_)
+
+
+class Mute(Twice):
+    """One that learns more than it says."""
+
+    def fit(self, X, y):
+        self.more_ = 1.0
+        return super().fit(X, y)
+
+
+@pytest.fixture
+def added(monkeypatch):
+    """Return a function that adds a class to those that a file may name."""
+
+    def add(cls):
+        name = f"skprog.estimators.{cls.__name__}"
+        monkeypatch.setitem(ESTIMATORS, name, cls)
+        monkeypatch.setitem(NAMES, cls, name)
+        return cls
+
+    return add
+
+
+@pytest.mark.parametrize("name", [*estimators.__all__, *preprocessing.__all__])
+def test_every_class_says_what_it_learns(name):
+    cls = getattr(estimators, name, None) or getattr(preprocessing, name)
+    assert all(map(callable, learnt_by(cls).values()))
+
+
+def test_an_estimator_that_is_added_comes_back(path, added):
+    model = added(Twice)().fit(FEATURES, RUL)
+    assert_same(model, saved_and_loaded(model, path), FEATURES, ["predict"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda learnt: learnt.update(max_life_="a text"), "max_life_='a text' is not what Twice"),
+        (lambda learnt: learnt.update(more_=1.0), "Twice learns no 'more_'"),
+        (lambda learnt: learnt.pop("n_features_in_"), "n_features_in_ of Twice is missing"),
+    ],
+)
+def test_an_edited_file_of_an_added_estimator_is_refused(path, added, change, message):
+    save(added(Twice)().fit(FEATURES, RUL), path)
+    rewrite(path, lambda body, _: change(body["estimator"]["estimator"]["learnt"]))
+    assert_refused(path, message)
+
+
+def test_a_class_that_does_not_say_what_it_learns_is_neither_saved_nor_loaded(
+    path, added, monkeypatch
+):
+    with pytest.raises(ValueError, match="Mute learns no 'more_'"):
+        save(added(Mute)().fit(FEATURES, RUL), path)
+    save(added(Twice)().fit(FEATURES, RUL), path)
+    monkeypatch.delattr(Twice, "_learnt")
+    assert_refused(path, "Twice does not say by _learnt what it learns")
+    with pytest.raises(ValueError, match="Twice does not say by _learnt what it learns"):
+        save(Twice().fit(FEATURES, RUL), path)
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_an_attribute_more_is_refused_whatever_the_class(path, name):
+    save(fitted(name)[0], path)
+    rewrite(path, lambda body, _: body["estimator"]["estimator"]["learnt"].update(more_=1))
+    assert_refused(path, "learns no 'more_'")
 
 
 def test_transformer_that_does_not_follow_from_its_parameters_is_refused(path):
