@@ -2,7 +2,7 @@
 
 from importlib import import_module as _import_module
 
-__version__ = "0.1.0"
+from ._version import __version__
 
 _ESTIMATORS = (
     "CnnLstmRUL",

@@ -19,6 +19,7 @@ from architecture import (
 
 FLOORS = {
     "_checks": 0,
+    "_version": 0,
     "_runs": 1,
     "sequences": 2,
     "decision": 2,

@@ -16,6 +16,7 @@ import torch
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils.validation import check_is_fitted
 
+from .._version import __version__
 from ._records import EstimatorDecoder, EstimatorEncoder
 from ._trusted import NAMES
 
@@ -32,8 +33,8 @@ def to_bytes(estimator):
     encoder = EstimatorEncoder()
     body = {
         "format": FORMAT,
-        # Not that of the package: a module on this floor does not know the top.
         "versions": {
+            "skprog": __version__,
             "python": platform.python_version(),
             "scikit-learn": sklearn.__version__,
             "torch": torch.__version__,

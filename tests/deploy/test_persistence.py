@@ -45,6 +45,7 @@ from sklearn.preprocessing import (
 from sklearn.tree import ExtraTreeRegressor
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
 
+import skprog
 from skprog import estimators, preprocessing
 from skprog._checks import is_seconds, is_size
 from skprog.callbacks import AdaptiveCycle
@@ -693,6 +694,13 @@ def test_parameters_and_attributes_of_another_kind_are_refused(file, section, ke
 def test_missing_attributes_are_refused(file, key):
     rewrite(file, lambda body, _: body["estimator"]["estimator"]["learnt"].pop(key))
     assert_refused(file, "missing|no attribute|nothing refers")
+
+
+def test_a_file_records_the_version_that_wrote_it(file):
+    seen = {}
+    rewrite(file, lambda body, _: seen.update(body["versions"]))
+    assert seen["skprog"] == skprog.__version__
+    assert seen["torch"] == torch.__version__
 
 
 class Twice(RegressorMixin, BaseEstimator):
