@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import warnings
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -28,22 +29,22 @@ Loaded
 """
 
 
-def load_sem(folder=None, labels=None, *, crop="stated"):
+def load_sem(data_home=None, labels=None, *, crop="stated", folder=None):
     """Load micrographs and their labels, such as those of electrospun nanofibres [1]_.
 
     Reads PNG, TIFF and JPEG files, grey or in colour, of 8 or 16 bits.
 
     Parameters
     ----------
-    folder : str or path-like, default=None
+    data_home : str or path-like, default=None
         Folder that holds the images. None takes the folder ``sem`` in the one that the environment
         variable ``SKPROG_DATA`` names.
     labels : str, path-like or dict of str to str, default=None
-        Path of a CSV file, or the label of each file by its name within ``folder``, such as
-        ``{"images/a.png": "homogeneous"}``. None takes ``labels.csv`` in ``folder``, or where there
-        is none the names of its subfolders.
+        Path of a CSV file, or the label of each file by its name within ``data_home``, such as
+        ``{"images/a.png": "homogeneous"}``. None takes ``labels.csv`` in ``data_home``, or where
+        there is none the names of its subfolders.
 
-        The CSV file has the columns ``file``, the name within ``folder``, and ``label``; it may
+        The CSV file has the columns ``file``, the name within ``data_home``, and ``label``; it may
         have ``sample_group``, ``field_group`` and ``border_top``, ``border_bottom``,
         ``border_left``, ``border_right`` in px; others are left unread. Commas separate its
         columns, or semicolons. Folders that it names images of hold none that it does not name.
@@ -52,6 +53,8 @@ def load_sem(folder=None, labels=None, *, crop="stated"):
         of which none is stated stays as it is, or as many all round. For the micrographs of [1]_,
         which black borders of up to 5 px frame, 6 is better: it cuts off what dark rows and columns
         lie beside the stated borders, mostly of one class, and leaves images of one size.
+    folder : str or path-like, default=None
+        Old name of ``data_home``.
 
     Returns
     -------
@@ -68,7 +71,7 @@ def load_sem(folder=None, labels=None, *, crop="stated"):
         field_groups : ndarray of shape (n_images,), str, or None
             Field of view, from ``field_group``: images of one overlap.
         files : list of str
-            Name of each file within ``folder``.
+            Name of each file within ``data_home``.
         DESCR : str
             What was loaded, and how many specimens have images of one label only.
 
@@ -83,6 +86,11 @@ def load_sem(folder=None, labels=None, *, crop="stated"):
         If a parameter has the wrong type, or a label is not a string.
     ImportError
         If Pillow is missing.
+
+    Warns
+    -----
+    FutureWarning
+        If ``folder`` is given.
 
     See Also
     --------
@@ -120,7 +128,16 @@ def load_sem(folder=None, labels=None, *, crop="stated"):
             raise ValueError(f"crop={crop!r} is not 'stated' and no number of px.")
         crop = check_integer("crop", crop, minimum=0)
     image_module = _import_pillow()
-    folder = _find_folder(folder)
+    if folder is not None:
+        warnings.warn(
+            "folder is the old name of data_home and will be taken no longer; pass data_home.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        if data_home is not None:
+            raise TypeError("folder is the old name of data_home; pass one of them.")
+        data_home = folder
+    folder = _find_folder(data_home)
     table, origin = _read_labels(folder, labels)
     borders = [_borders(row, origin) if crop == "stated" else (crop,) * 4 for row in table]
     images = [
@@ -155,19 +172,12 @@ def _import_pillow():
     return Image
 
 
-def _find_folder(folder):
-    if folder is not None:
-        origin = "from folder; without it, SKPROG_DATA names the folder that holds 'sem'"
-        folder = check_path("folder", folder)
-    elif os.environ.get("SKPROG_DATA"):
+def _find_folder(data_home):
+    folder = data_folder(data_home, "sem", SEM_PAGE)
+    if data_home is None:
         origin = f"from SKPROG_DATA={os.environ['SKPROG_DATA']}"
-        folder = data_folder(None, "sem", SEM_PAGE)
     else:
-        raise FileNotFoundError(
-            "folder is None and the environment variable SKPROG_DATA is not set; pass the folder "
-            "of the images, or set SKPROG_DATA to the folder that holds 'sem'. The data come from "
-            f"{SEM_PAGE}."
-        )
+        origin = "from data_home; without it, SKPROG_DATA names the folder that holds 'sem'"
     if not _list_images(folder, "**/*"):
         raise FileNotFoundError(
             f"No images in {folder} ({origin}): expected files {', '.join(SUFFIXES)} in it or its "

@@ -194,8 +194,20 @@ def test_without_a_folder_the_variable_names_it(labelled, tmp_path, monkeypatch)
     with pytest.raises(FileNotFoundError, match=r"No images in .*other.sem \(from SKPROG_DATA="):
         load_sem()
     monkeypatch.delenv("SKPROG_DATA")
-    with pytest.raises(FileNotFoundError, match=r"folder is None and .* not set.*'sem'.*github"):
+    with pytest.raises(FileNotFoundError, match=r"data_home is None and .* not set.*'sem'.*github"):
         load_sem()
+
+
+def test_the_old_name_of_data_home_is_taken_with_a_warning(labelled):
+    with pytest.warns(FutureWarning, match="pass data_home") as caught:
+        data = load_sem(folder=labelled)
+    assert caught[0].filename == __file__
+    assert data.files == load_sem(labelled).files
+    with (
+        pytest.warns(FutureWarning, match="old name"),
+        pytest.raises(TypeError, match="folder is the old name of data_home; pass one"),
+    ):
+        load_sem(labelled, folder=labelled)
 
 
 def test_an_empty_folder_names_folder_variable_and_page(tmp_path):
@@ -304,7 +316,7 @@ def test_an_image_beside_the_subfolders_has_no_label(tmp_path):
 @pytest.mark.parametrize(
     ("kwargs", "error", "message"),
     [
-        ({"folder": 3}, TypeError, "folder=3 must be a path"),
+        ({"data_home": 3}, TypeError, "data_home=3 must be a path"),
         ({"labels": 3}, TypeError, "labels=3 must be the path of a CSV file or a dict"),
         ({"labels": ["x", "y"]}, TypeError, "must be the path of a CSV file or a dict"),
         ({"labels": "none.csv"}, FileNotFoundError, "labels='none.csv' is no file"),
@@ -322,7 +334,7 @@ def test_an_image_beside_the_subfolders_has_no_label(tmp_path):
 )
 def test_impossible_arguments_are_refused(labelled, kwargs, error, message):
     with pytest.raises(error, match=message):
-        load_sem(**{"folder": labelled, **kwargs})
+        load_sem(**{"data_home": labelled, **kwargs})
 
 
 @pytest.fixture(scope="module")
