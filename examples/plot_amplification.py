@@ -45,6 +45,7 @@ def train(**params):
         "fcn",
         network_params={"n_filters": (32, 64, 32)},
         optimizer="sgd",
+        momentum=0.0,
         lr=0.05,
         max_epochs=30,
         callbacks=callbacks if params else None,

@@ -39,7 +39,7 @@ METHODS = {
     "all layers": {"strategy": "all"},
 }
 NETWORKS = ("FCN", "LSTM-FCN")
-SGD = {"optimizer": "sgd", "lr": 0.02}
+SGD = {"optimizer": "sgd", "lr": 0.02, "momentum": 0.0}
 KEY = ["task", "seed", "method"]
 
 

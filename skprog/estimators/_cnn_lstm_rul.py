@@ -79,6 +79,8 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
     lr : float or "auto", default=8.64e-4
         Learning rate; "auto" takes a tenth of that of the lowest loss in a learning-rate range
         test.
+    momentum : float, default=0.9
+        Momentum, where the optimizer has one.
     max_epochs : int, default=25
         Epochs at most.
     batch_size : int, default=64
@@ -196,6 +198,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         chunk_length=16,
         validation="run",
         lr=8.64e-4,
+        momentum=0.9,
         max_epochs=25,
         batch_size=64,
         optimizer="adam",
@@ -230,6 +233,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         self.chunk_length = chunk_length
         self.validation = validation
         self.lr = lr
+        self.momentum = momentum
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.optimizer = optimizer

@@ -56,6 +56,8 @@ default="ghl"
     lr : float or "auto", default=1e-3
         Learning rate; "auto" takes a tenth of that of the lowest loss in a learning-rate range
         test.
+    momentum : float, default=0.9
+        Momentum, where the optimizer has one.
     max_epochs : int, default=15
         Epochs at most.
     batch_size : int, default=128
@@ -169,6 +171,7 @@ default="ghl"
         dropout=0.0,
         augment=None,
         lr=1e-3,
+        momentum=0.9,
         max_epochs=15,
         batch_size=128,
         optimizer="adam",
@@ -200,6 +203,7 @@ default="ghl"
         self.dropout = dropout
         self.augment = augment
         self.lr = lr
+        self.momentum = momentum
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.optimizer = optimizer

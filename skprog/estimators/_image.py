@@ -3,7 +3,7 @@ from functools import partial
 import numpy as np
 
 from .. import networks
-from .._checks import FLOATS, check_number, check_option, check_rows
+from .._checks import FLOATS, check_option, check_rows
 from .._training import augment_crops, predict_rows
 from ..networks import ScaledImages
 from ._named_network_classifier import NamedNetworkClassifier
@@ -222,7 +222,6 @@ default="cross_entropy"
         super().check_params()
         check_option("augment", self.augment, (True, False))
         check_option("scale", self.scale, ("standard", None))
-        check_number("momentum", self.momentum, minimum=0, below=1)
 
     def _check_cases(self, X, *, reset):
         # Before its channels are compared with those fitted.

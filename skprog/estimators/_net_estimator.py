@@ -270,6 +270,7 @@ class NetEstimator(BaseEstimator):
             check_option("lr", self.lr, ("auto",))
         else:
             check_number("lr", self.lr, above=0)
+        check_number("momentum", self.momentum, minimum=0, below=1)
         check_number("weight_decay", self.weight_decay, minimum=0)
         check_option("amp", self.amp, (None, "bf16", "fp16"))
         if self.amp == "fp16" and torch.device(resolve_device(self.device)).type == "cpu":
@@ -306,7 +307,8 @@ class NetEstimator(BaseEstimator):
                     "takes a validation_fraction and early_stopping=False."
                 )
         for name in map(str, params):
-            is_own = name in own or name.removeprefix("optimizer__") in own
+            # Momentum was said so before it had an argument.
+            is_own = name != "optimizer__momentum" and name.removeprefix("optimizer__") in own
             if is_own or name.partition("__")[0] in NOT_FOR_NET:
                 raise ValueError(
                     f"net_params sets {name!r}, which is the estimator's own; use its arguments."
@@ -344,7 +346,7 @@ class NetEstimator(BaseEstimator):
         params |= {f"criterion__{name}": value for name, value in criterion_params.items()}
         if "weight_decay" in inspect.signature(optimizer).parameters:
             params["optimizer__weight_decay"] = self.weight_decay
-        if hasattr(self, "momentum") and "momentum" in inspect.signature(optimizer).parameters:
+        if "momentum" in inspect.signature(optimizer).parameters:
             params["optimizer__momentum"] = self.momentum
         net_class, net_params = self.net_and_params()
         net = net_class(

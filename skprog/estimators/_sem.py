@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_images, check_integer, check_number, check_option
+from .._checks import check_images, check_integer, check_option
 from .._training import as_tensor, n_batches
 from ..networks import MicrographCNN
 from ._tiles import TileClassifier, check_sizes
@@ -429,7 +429,6 @@ default="cross_entropy"
         check_integer("patch_size", self.patch_size)
         check_integer("top_k", self.top_k)
         check_option("augment", self.augment, (True, False))
-        check_number("momentum", self.momentum, minimum=0, below=1)
         if self.max_steps is not None:
             check_integer("max_steps", self.max_steps)
 

@@ -67,6 +67,8 @@ default="cross_entropy"
     lr : float or "auto", default=1e-3
         Learning rate; "auto" takes a tenth of that of the lowest loss in a learning-rate range
         test.
+    momentum : float, default=0.9
+        Momentum, where the optimizer has one.
     max_epochs : int, default=100
         Epochs at most.
     batch_size : int, default=16
@@ -174,6 +176,7 @@ default="cross_entropy"
         loss_params=None,
         class_weight=None,
         lr=1e-3,
+        momentum=0.9,
         max_epochs=100,
         batch_size=16,
         optimizer="adam",
@@ -199,6 +202,7 @@ default="cross_entropy"
         self.loss_params = loss_params
         self.class_weight = class_weight
         self.lr = lr
+        self.momentum = momentum
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.optimizer = optimizer

@@ -332,6 +332,13 @@ def test_unknown_callback_name_lists_the_known():
         model.set_params(callbacks__stoper__patience=2)
 
 
+def test_momentum_reaches_the_optimizer(spectrograms):
+    model = CnnLstmRUL(**SMALL, optimizer="sgd").fit(*spectrograms)
+    assert model.net_.optimizer_.param_groups[0]["momentum"] == 0.9
+    model.set_params(momentum=0.3).fit(*spectrograms)
+    assert model.net_.optimizer_.param_groups[0]["momentum"] == 0.3
+
+
 def test_net_params_reach_skorch(spectrograms):
     model = CnnLstmRUL(**SMALL, optimizer="sgd", net_params={"optimizer__momentum": 0.5})
     model.set_params(net_params__optimizer__momentum=0.9).fit(*spectrograms)

@@ -1,0 +1,59 @@
+"""What every estimator with a network takes."""
+
+import inspect
+
+import pytest
+
+from skprog import estimators
+from skprog.estimators import NetClassifier, NetEstimator
+
+SHARED = [
+    "lr",
+    "momentum",
+    "max_epochs",
+    "batch_size",
+    "optimizer",
+    "weight_decay",
+    "validation_fraction",
+    "early_stopping",
+    "n_iter_no_change",
+    "shuffle",
+    "warm_start",
+    "amp",
+    "callbacks",
+    "net_params",
+    "checkpoint",
+    "device",
+    "verbose",
+    "random_state",
+]
+OF_CLASSIFIERS = ["class_weight", "loss", "loss_params", "n_networks"]
+CLASSES = [
+    cls for name in estimators.__all__ if issubclass(cls := getattr(estimators, name), NetEstimator)
+]
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_shared_parameters_are_keywords_of_one_order(cls):
+    parameters = inspect.signature(cls).parameters
+    shared = [name for name in parameters if name in SHARED]
+    assert shared == SHARED
+    needed = OF_CLASSIFIERS if issubclass(cls, NetClassifier) else []
+    assert {*needed} <= parameters.keys()
+    keywords = [*SHARED, *needed]
+    assert all(parameters[name].kind is inspect.Parameter.KEYWORD_ONLY for name in keywords)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"momentum": 1}, "momentum=1 must be finite and at least 0 and below 1"),
+        ({"max_epochs": 0}, "max_epochs=0 must be at least 1"),
+        ({"optimizer": "bogus"}, "optimizer='bogus' is not one of"),
+        ({"early_stopping": True}, "needs validation data"),
+    ],
+)
+def test_shared_parameters_are_checked(cls, params, message):
+    with pytest.raises(ValueError, match=message):
+        cls(**params).check_params()
