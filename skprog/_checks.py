@@ -4,6 +4,8 @@ Knows NumPy and scikit-learn only; every other module may import it.
 """
 
 import math
+import sys
+import warnings
 from numbers import Integral
 
 import numpy as np
@@ -13,8 +15,18 @@ BLOCK_BYTES = 1 << 24
 FLOATS = (np.float32, np.float16)
 # Bits of a float16 that are all set in NaN and infinity, and in no other number.
 EXPONENT = np.uint16(0x7C00)
+# What may stand between the line of a user and a warning.
+PASSED_THROUGH = {"skprog", "sklearn", "skorch", "joblib", "contextlib"}
 # Values along an axis: more would be no size but an attempt to fill the memory.
 MAX_AXIS_LENGTH = 1 << 27
+
+
+def warn(message, category=UserWarning):
+    """Warn at the line of the user that led here, through however many calls of ours."""
+    frame, stacklevel = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in PASSED_THROUGH:
+        frame, stacklevel = frame.f_back, stacklevel + 1
+    warnings.warn(message, category, stacklevel=stacklevel)
 
 
 def check_integer(name, value, *, minimum=1):

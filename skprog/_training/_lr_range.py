@@ -4,7 +4,6 @@ import contextlib
 import copy
 import itertools
 import math
-import warnings
 from time import perf_counter
 
 import numpy as np
@@ -12,7 +11,7 @@ import torch
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from .._checks import check_integer, check_number, check_option
+from .._checks import check_integer, check_number, check_option, warn
 from ._lr_range_rules import SKIPPED_AT_END, Average, smoothed, suggestions
 
 MIN_BATCHES = 100
@@ -348,9 +347,7 @@ def _check_n_points(n_points, n_batches, lrs):
             "set lr to a number."
         )
     if n_points < FEW_POINTS:
-        warnings.warn(
+        warn(
             f"the range test has {n_points} points, and fewer than {FEW_POINTS} make no smooth "
-            "curve; raise n_batches or look at the curve before using what it suggests.",
-            UserWarning,
-            stacklevel=5,
+            "curve; raise n_batches or look at the curve before using what it suggests."
         )

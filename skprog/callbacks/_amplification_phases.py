@@ -1,9 +1,8 @@
 """Phases of epochs in which gradients are amplified, by name or given."""
 
-import warnings
 from itertools import pairwise
 
-from .._checks import check_integer, check_number, check_option
+from .._checks import check_integer, check_number, check_option, warn
 
 # The amplification paper's schedules of 150 epochs: ends of the phases, their rates over the net's,
 # and whether they are amplified.
@@ -59,11 +58,9 @@ def warn_of_single_epochs(phases):
         if is_amplified and start == end
     ]
     if single:
-        warnings.warn(
+        warn(
             f"amplified phases of a single epoch, {', '.join(single)}, only measure; train longer "
-            "or give them more.",
-            UserWarning,
-            stacklevel=3,
+            "or give them more."
         )
 
 

@@ -1,10 +1,8 @@
-import warnings
-
 import numpy as np
 import torch
 from skorch.callbacks import Callback
 
-from .._checks import check_integer, check_number, check_option
+from .._checks import check_integer, check_number, check_option, warn
 from ._amplification_phases import (
     SCHEDULES,
     amplifies_any,
@@ -262,11 +260,9 @@ class GradientAmplification(Callback):
             )
         is_cancelled = isinstance(net.optimizer_, SCALE_FREE)
         if self._amplifies and self.apply_to == "gradient" and is_cancelled:
-            warnings.warn(
+            warn(
                 f"{type(net.optimizer_).__name__} cancels a constant factor of the gradient; use "
-                "apply_to='update' or optimizer='sgd'.",
-                UserWarning,
-                stacklevel=2,
+                "apply_to='update' or optimizer='sgd'."
             )
 
     def _plan(self, net):
@@ -283,11 +279,9 @@ class GradientAmplification(Callback):
             phases = [(end + n_before, *phase) for end, *phase in phases]
         # A single epoch is one of partial_fit.
         if self._amplifies and n_epochs > 1 and not amplifies_any(phases, first, last):
-            warnings.warn(
+            warn(
                 f"schedule={self.schedule!r} amplifies none of the epochs {first} to {last}; train "
-                "longer or move a phase.",
-                UserWarning,
-                stacklevel=2,
+                "longer or move a phase."
             )
         return phases
 
@@ -379,11 +373,9 @@ class GradientAmplification(Callback):
     def _warn_of_none(self, scores, epoch):
         if not self._has_warned:
             why = why_none(scores, case=self.case, threshold=self.threshold)
-            warnings.warn(
+            warn(
                 f"no layer is amplified after epoch {epoch}: {why}. The history "
-                "has amplified_layers of the epochs to come.",
-                UserWarning,
-                stacklevel=2,
+                "has amplified_layers of the epochs to come."
             )
             self._has_warned = True
 

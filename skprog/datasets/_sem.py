@@ -3,7 +3,6 @@
 import csv
 import io
 import os
-import warnings
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -11,7 +10,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from sklearn.utils import Bunch
 
-from .._checks import check_integer
+from .._checks import check_integer, warn
 from ._folders import check_path, data_folder
 
 SEM_PAGE = "https://github.com/cagriyardimci/Nanofiber_SEM_Dataset"
@@ -129,10 +128,9 @@ def load_sem(data_home=None, labels=None, *, crop="stated", folder=None):
         crop = check_integer("crop", crop, minimum=0)
     image_module = _import_pillow()
     if folder is not None:
-        warnings.warn(
+        warn(
             "folder is the old name of data_home and will be taken no longer; pass data_home.",
             FutureWarning,
-            stacklevel=2,
         )
         if data_home is not None:
             raise TypeError("folder is the old name of data_home; pass one of them.")

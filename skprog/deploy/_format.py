@@ -8,7 +8,6 @@ import hashlib
 import json
 import platform
 import reprlib
-import warnings
 
 import safetensors.torch
 import sklearn
@@ -16,6 +15,7 @@ import torch
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils.validation import check_is_fitted
 
+from .._checks import warn
 from .._version import __version__
 from ._records import EstimatorDecoder, EstimatorEncoder
 from ._trusted import NAMES
@@ -124,11 +124,10 @@ def _warn_of_other_version(body, estimator):
     versions = body.get("versions")
     written = versions.get("scikit-learn") if isinstance(versions, dict) else None
     if '"sklearn.' in _dumps(body["estimator"]) and written != sklearn.__version__:
-        warnings.warn(
+        warn(
             InconsistentVersionWarning(
                 estimator_name=type(estimator).__name__,
                 current_sklearn_version=sklearn.__version__,
                 original_sklearn_version=written,
-            ),
-            stacklevel=4,
+            )
         )

@@ -1,5 +1,4 @@
 import copy
-import warnings
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from .._checks import (
     check_rul,
     is_seconds,
     is_sequences,
+    warn,
 )
 from .._training import SequenceData, predict_sequences
 from ..callbacks import ExponentialDecay
@@ -372,19 +372,15 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         if len(X.shape) > 5:
             raise ValueError(f"X has {len(X.shape)} dimensions; sequences have 2 to 5.")
         if not is_sequences(X) and X.ndim == 4 and X.shape[1] <= 3:
-            warnings.warn(
+            warn(
                 f"X of shape {X.shape} is read as {X.shape[1]} steps of one channel; for windows "
-                f"of {X.shape[1]} channels pass RunSequences.from_runs(windows, runs).",
-                UserWarning,
-                stacklevel=5,
+                f"of {X.shape[1]} channels pass RunSequences.from_runs(windows, runs)."
             )
         y = check_rul(y, len(X))
         if not reset and y.max() > self.max_life_:
-            warnings.warn(
+            warn(
                 f"RUL up to {y.max()} s is cut to max_life_={self.max_life_} s of the first fit; "
-                "give max_life before it.",
-                UserWarning,
-                stacklevel=5,
+                "give max_life before it."
             )
         return X, y
 
@@ -396,13 +392,11 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         if runs is None or self.validation == "random":
             if runs is not None or self.validation == "run":
                 runs = None
-                warnings.warn(
+                warn(
                     "sequences are held out at random, because "
                     f"{'X knows no runs' if self.validation == 'run' else 'validation=random'}; "
                     "they share windows with the training sequences, so that their loss says "
-                    "little about unseen runs. Pass RunSequences and validation='run'.",
-                    UserWarning,
-                    stacklevel=5,
+                    "little about unseen runs. Pass RunSequences and validation='run'."
                 )
             splitter = ShuffleSplit(1, test_size=self.validation_fraction, random_state=seed)
         else:

@@ -1,10 +1,8 @@
-import warnings
-
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_images, check_integer, check_option
+from .._checks import check_images, check_integer, check_option, warn
 from .._training import as_tensor, n_batches
 from ..networks import MicrographCNN
 from ._tiles import TileClassifier, check_sizes
@@ -487,11 +485,9 @@ default="cross_entropy"
                 features = module.encode(_as_input(net, tiles)).flatten(1)
                 hidden = module.dense[:-1](features)
             if not hidden.any():
-                warnings.warn(
+                warn(
                     f"all {hidden.shape[1]} units of the dense layer are dead, so that every image "
-                    "gets the same answer; use a smaller lr or hidden_batch_norm=True.",
-                    UserWarning,
-                    stacklevel=6,
+                    "gets the same answer; use a smaller lr or hidden_batch_norm=True."
                 )
 
 

@@ -1,10 +1,8 @@
 """Series as cases: their shape, and those of unequal length."""
 
-import warnings
-
 import numpy as np
 
-from .._checks import FLOATS, check_finite, check_plain
+from .._checks import FLOATS, check_finite, check_plain, warn
 
 
 def check_series(X, estimator):
@@ -15,11 +13,9 @@ def check_series(X, estimator):
             "n_timepoints) or (n_cases, n_timepoints)."
         )
     if X.ndim == 3 and X.shape[1] > X.shape[2]:
-        warnings.warn(
+        warn(
             f"X has more channels ({X.shape[1]}) than timepoints ({X.shape[2]}); if they are "
-            "swapped, pass X.swapaxes(1, 2).",
-            UserWarning,
-            stacklevel=8,
+            "swapped, pass X.swapaxes(1, 2)."
         )
 
 

@@ -1,11 +1,12 @@
 """The rungs of a Hyperband search: what is scored, what fails, and on which splits."""
 
 import sys
-import warnings
 from contextlib import contextmanager, nullcontext, redirect_stdout
 
 import numpy as np
 from sklearn.exceptions import FitFailedWarning
+
+from .._checks import warn
 
 
 class ErrorScore(float):
@@ -59,7 +60,7 @@ class Rungs:
         except ValueError as error:
             if f"All the {n * self.search.n_splits_} fits failed" not in str(error):
                 raise
-            warnings.warn(str(error), FitFailedWarning, stacklevel=2)
+            warn(str(error), FitFailedWarning)
             self.failed.append((candidates, more_results, error))
             scores = np.full(n, np.nan)
         self.bar.update()

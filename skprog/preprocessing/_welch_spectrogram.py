@@ -1,6 +1,5 @@
 """Power spectral density of windows over their segments."""
 
-import warnings
 from functools import lru_cache
 from math import gcd
 from typing import ClassVar
@@ -17,6 +16,7 @@ from .._checks import (
     is_params,
     is_size,
     is_vector,
+    warn,
 )
 from ._refit import check_same_params, keep_earlier_fit
 from ._windows import SQRT_HALF, blocks, check_same_size, check_windows, map_windows, store
@@ -164,11 +164,9 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
             if n_timepoints < nperseg:
                 raise ValueError(_too_short(nperseg, X.shape))
         if len(X.shape) > 2 and X.shape[-2] > n_timepoints:
-            warnings.warn(
+            warn(
                 f"X has more channels ({X.shape[-2]}) than timepoints ({n_timepoints}); if they "
-                "are swapped, pass X.swapaxes(-1, -2).",
-                UserWarning,
-                stacklevel=2,
+                "are swapped, pass X.swapaxes(-1, -2)."
             )
         self.n_timepoints_in_ = n_timepoints
         self.frequencies_ = self._frequencies()

@@ -384,8 +384,10 @@ def test_a_rung_that_fails_throughout_does_not_end_the_search(data, bracket):
     table = whole.cv_results_
     first = (table["bracket"] == bracket) & (table["iter"] == 0)
     doomed += table["param_level"][first].tolist()
-    with pytest.warns(FitFailedWarning, match=f"All the {2 * first.sum()} fits failed"):
+    with pytest.warns(FitFailedWarning, match=f"All the {2 * first.sum()} fits failed") as caught:
         search = search_of(FailsOnce()).fit(*data)
+    named = {each.filename for each in caught if "All the" in str(each.message)}
+    assert named == {__file__}
     results = search.cv_results_
     assert {s: schedule(results, s) for s in R27} == R27
     of_bracket = results["bracket"] == bracket
