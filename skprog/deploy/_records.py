@@ -1,10 +1,13 @@
 """Estimators as values: class by name, parameters, what was learnt, and the nets' weights."""
 
+import contextlib
 import reprlib
+import threading
 
 import torch
 from sklearn.base import BaseEstimator
 from skorch.history import History
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from .._checks import check_option
 from .._training import AMP_DTYPES, LRRange, forked_generator
@@ -186,7 +189,7 @@ class EstimatorDecoder(Decoder):
         module_class, params = estimator.module_and_params()
         weights = {key: self.take(name) for key, name in record["weights"].items()}
         # Without memory at first, as a file could tell any size.
-        with torch.device("meta"):
+        with torch.device("meta"), _parameters_at_most(2 * len(weights)):
             _check_weights(module_class(**params).state_dict(), weights)
         with forked_generator(0):
             module = module_class(**params)
@@ -209,6 +212,24 @@ class EstimatorDecoder(Decoder):
         if lr_range is not None:
             net.lr_range_ = lr_range
         return net
+
+
+@contextlib.contextmanager
+def _parameters_at_most(n_most):
+    """Refuse a module of more parameters while it is built, as a file could ask for any number."""
+    n_parameters, thread = 0, threading.get_ident()
+
+    def count(module, name, parameter):
+        nonlocal n_parameters
+        n_parameters += threading.get_ident() == thread
+        if n_parameters > n_most:
+            raise ValueError("its network has more layers than the file has weights")
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _check_weights(expected, weights):

@@ -1,6 +1,7 @@
 """What a file may say of an estimator: what its class says it learns, and parameters in range."""
 
 import numpy as np
+from sklearn.base import is_classifier
 from sklearn.ensemble._forest import BaseForest
 from sklearn.model_selection import check_cv
 from sklearn.tree import BaseDecisionTree
@@ -8,6 +9,7 @@ from sklearn.utils import Bunch
 
 from .._checks import is_params, is_size, is_vector
 from ..estimators import ConformalRUL, NetEstimator
+from ._sklearn_trees import Tree
 
 # What any estimator may have seen of its input, and how its output is to be wrapped.
 OF_ANY = {
@@ -54,16 +56,32 @@ def check_learnt(estimator, learnt):
 
 
 def _check_trees(estimator, learnt):
-    """Refuse trees that would read beyond the rows that are checked for them."""
+    """Refuse trees that would read beyond their rows, or answer otherwise than their estimator."""
     n_features = learnt.get("n_features_in_")
     if isinstance(estimator, BaseDecisionTree) and "tree_" in learnt:
         tree = learnt["tree_"]
-        if getattr(tree, "n_features", None) != n_features:
+        if type(tree) is not Tree or tree.n_features != n_features:
             raise ValueError(f"tree_={tree!r} is none of {n_features} features")
-    if isinstance(estimator, BaseForest) and "estimators_" in learnt:
-        for tree in learnt["estimators_"]:
-            if not isinstance(tree, BaseDecisionTree) or tree.n_features_in_ != n_features:
-                raise ValueError(f"estimators_ holds {tree!r}, no tree of {n_features} features")
+        trees = [tree]
+    elif isinstance(estimator, BaseForest) and "estimators_" in learnt:
+        trees = []
+        for each in learnt["estimators_"]:
+            if not isinstance(each, BaseDecisionTree) or each.n_features_in_ != n_features:
+                raise ValueError(f"estimators_ holds {each!r}, no tree of {n_features} features")
+            trees.append(each.tree_)
+    else:
+        return
+    n_classes = np.ones(learnt["n_outputs_"])
+    if is_classifier(estimator):
+        n_classes = np.atleast_1d(learnt["n_classes_"])
+        classes = (
+            learnt["classes_"] if isinstance(learnt["classes_"], list) else [learnt["classes_"]]
+        )
+        if not np.array_equal([len(each) for each in classes], n_classes):
+            raise ValueError(f"classes_={classes!r} are not the {n_classes} that trees tell")
+    is_alike = all(np.array_equal(tree.n_classes, n_classes) for tree in trees)
+    if not is_alike or len(n_classes) != learnt["n_outputs_"]:
+        raise ValueError(f"the trees of {type(estimator).__name__} answer otherwise than it says")
 
 
 def check_params(estimator):

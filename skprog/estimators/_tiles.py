@@ -32,7 +32,9 @@ class TileClassifier(NetClassifier):
     }
 
     def check_learnt(self, learnt):
-        """Refuse votes without the threshold that they are compared with."""
+        """Refuse votes without what they go by, or the threshold that they are compared with."""
+        if learnt["_voted_with"].keys() != {*VOTING}:
+            raise ValueError(f"_voted_with of {type(self).__name__} is not of {', '.join(VOTING)}")
         if self.tiles == "all" and self.vote == "top_k" and "threshold_" not in learnt:
             raise ValueError(f"threshold_ of {type(self).__name__} is missing")
 

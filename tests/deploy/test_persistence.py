@@ -327,6 +327,52 @@ def test_trees_of_fewer_features_than_told_are_refused(path, place):
     assert_refused(path, "of 1 features")
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("n_outputs_", 2, "answer otherwise|are not the"),
+        ("n_classes_", 3, "are not the"),
+        ("classes_", {"tuple": ["a", "b", "c"]}, "are not the"),
+        ("n_outputs_", None, "does not hold together"),
+    ],
+)
+@pytest.mark.parametrize("place", ["forest", "tree"])
+def test_trees_that_answer_otherwise_than_told_are_refused(path, key, value, message, place):
+    def change(body, tensors):
+        learnt = body["estimator"]["estimator"]["learnt"]
+        if place == "tree":
+            learnt = learnt["estimators_"][0]["estimator"]["learnt"]
+        if value is None:
+            del learnt[key]
+        else:
+            learnt[key] = value
+
+    save(ExtraTreesClassifier(2, random_state=0).fit(FEATURES, LABELS), path)
+    rewrite(path, change)
+    assert_refused(path, f"{message}|nothing refers")
+
+
+def test_votes_that_go_by_something_else_are_refused(path):
+    def change(body, tensors):
+        body["estimator"]["estimator"]["learnt"]["_voted_with"]["dict"][0][0] = "more"
+
+    save(clone(SEM).fit(IMAGES[:, 0], LABELS), path)
+    rewrite(path, change)
+    assert_refused(path, "_voted_with of SEMClassifier is not of tiles")
+
+
+def test_more_layers_than_the_file_has_weights_are_refused_at_once(path):
+    def change(body, tensors):
+        body["estimator"]["estimator"]["params"]["network_params"]["dict"].append(
+            ["n_layers", 10**5]
+        )
+
+    model = TimeSeriesClassifier("lstm", network_params={"lstm_units": 3}, **SMALL)
+    save(model.fit(WINDOWS, LABELS), path)
+    rewrite(path, change)
+    assert_refused(path, "its network has more layers than the file has weights")
+
+
 def test_named_columns_and_output_settings_come_back(path):
     pandas = pytest.importorskip("pandas")
     X = pandas.DataFrame(FEATURES, columns=[*"abcdef"])
