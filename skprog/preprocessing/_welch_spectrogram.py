@@ -224,20 +224,15 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         nperseg, n_timepoints = int(self.nperseg), learnt["n_timepoints_in_"]
         if n_timepoints < nperseg:
             raise ValueError(_too_short(nperseg, (1, 1, n_timepoints)))
-        sizes = {
-            "frequencies_": self._n_bins() // int(self.pool_size),
-            "segment_times_": (n_timepoints - nperseg) // int(self.hop) + 1,
-        }
         # Lengths first, so that no file asks for more than it holds.
-        for name, size in sizes.items():
-            if len(learnt[name]) != size:
-                raise ValueError(f"{name} of WelchSpectrogram does not follow from its parameters")
-        for name, values in (
-            ("frequencies_", self._frequencies()),
-            ("segment_times_", self._segment_times(n_timepoints)),
-        ):
-            if not np.array_equal(learnt[name], values):
-                raise ValueError(f"{name} of WelchSpectrogram does not follow from its parameters")
+        follow = (
+            len(learnt["frequencies_"]) == self._n_bins() // int(self.pool_size)
+            and len(learnt["segment_times_"]) == (n_timepoints - nperseg) // int(self.hop) + 1
+            and np.array_equal(learnt["frequencies_"], self._frequencies())
+            and np.array_equal(learnt["segment_times_"], self._segment_times(n_timepoints))
+        )
+        if not follow:
+            raise ValueError("an axis of WelchSpectrogram does not follow from its parameters")
         self._taper()
 
     def _n_bins(self):
