@@ -454,7 +454,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         )
 
     def by_channel(self, windows):
-        """Return windows of a sequence as (n_windows, n_channels, *network_shape)."""
+        """Return windows of a sequence as the network takes them, (n_windows, n_channels, ...)."""
         return windows.reshape(len(windows), -1, *_network_shape(self.shape_in_))
 
     def module_and_params(self):
