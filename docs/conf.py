@@ -5,7 +5,8 @@ from pathlib import Path
 
 import skprog
 
-# The gallery runs the examples on simulated data, without progress bars, and keeps their files.
+# The gallery runs the examples on simulated data and bundled sets, without progress bars, and
+# keeps their files.
 os.environ["TQDM_DISABLE"] = "1"
 os.environ["DEMO_OUTPUT"] = str(Path(__file__).parent / "_build" / "demo-output")
 os.environ["DATA"] = os.environ["EPOCHS"] = ""

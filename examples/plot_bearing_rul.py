@@ -75,8 +75,7 @@ rul = {name: model.fit(X[~in_test], y[~in_test]).predict(X_test) for name, model
 
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
-from skprog.metrics._decisions import replacement_error
-from skprog.metrics._rul_scores import phm2012_score, relative_change_difference
+from skprog.metrics import phm2012_score, relative_change_difference, replacement_error
 
 max_life = y[~in_test].max()
 lines = [f"{'bearing':14}{'model':12}{'replaced':>10}{'RMSE':>8}{'MAE':>8}{'RCD':>7}"]

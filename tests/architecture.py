@@ -10,6 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1] / "skprog"
 FILES = sorted(ROOT.rglob("*.py"))
 MANY_LINES = 400
+# Private names of scikit-learn that a file here defines, too.
+OF_OTHER_PACKAGES = {"_parameter_constraints"}
 
 
 def parts(path):
@@ -109,7 +111,7 @@ def private_imports():
 def _defined(path):
     """Yield the private names that a file defines: functions, classes, values, attributes."""
     for node in ast.walk(tree(path)):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id
@@ -117,24 +119,50 @@ def _defined(path):
             yield node.attr
 
 
-def private_attributes():
-    """Return (file, attribute) for each private attribute that one other place only defines.
+def _reached(path):
+    """Yield (name, of a module) for what a file reaches by attribute, or asks for in quotes."""
+    package = {top_level(module) for module in MODULES} | {"skprog"}
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Attribute):
+            root = node.value
+            while isinstance(root, ast.Attribute):
+                root = root.value
+            yield node.attr, isinstance(root, ast.Name) and root.id in package
+        elif isinstance(node, ast.Call):
+            asked = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if asked in ("getattr", "hasattr", "setattr", "attrgetter", "import_module"):
+                texts = [each.value for each in node.args if isinstance(each, ast.Constant)]
+                for part in (part for text in texts for part in str(text).split(".")):
+                    yield part, asked == "import_module"
 
-    By attribute a file may still reach what belongs elsewhere: ``x._name`` where no file of its own
-    top-level name defines ``_name`` and those of exactly one other do.
+
+def private_attributes():
+    """Return (file, name) for each private name of other places that a file reaches.
+
+    That is ``_name`` as an attribute or in quotes, where no file of its own top-level name defines
+    ``_name`` and another does; of a module, a file that is called so counts as well.
     """
-    owners = defaultdict(set)
+    owners, files = defaultdict(set), defaultdict(set)
     for module, path in MODULES.items():
         for name in filter(is_private, _defined(path)):
             owners[name].add(top_level(module))
+        for name in filter(is_private, parts(path)):
+            files[name].add(top_level(module))
     found = set()
     for module, path in MODULES.items():
-        for node in ast.walk(tree(path)):
-            if isinstance(node, ast.Attribute) and is_private(node.attr):
-                places = owners[node.attr]
-                if len(places) == 1 and top_level(module) not in places:
-                    found.add((module, node.attr))
+        for name, of_module in _reached(path):
+            places = owners[name] | (files[name] if of_module else set())
+            is_other = places and top_level(module) not in places
+            if is_private(name) and is_other and name not in OF_OTHER_PACKAGES:
+                found.add((module, name))
     return sorted(found)
+
+
+def star_imports():
+    """Return the files that import whatever another has."""
+    return [
+        module for module, path in MODULES.items() if any(name == "*" for _, name in imports(path))
+    ]
 
 
 def named_after_a_permission():
@@ -157,6 +185,7 @@ def main():
         "circles": circles(),
         "private imports across top-level names": private_imports(),
         "private attributes across top-level names": private_attributes(),
+        "star imports": star_imports(),
     }
     for what, found in counts.items():
         print(f"{len(found):3}  {what}")

@@ -1,5 +1,6 @@
 """Who may import whom, read from the source."""
 
+import re
 import subprocess
 import sys
 
@@ -7,13 +8,17 @@ import architecture
 import pytest
 from architecture import (
     FILES,
+    ROOT,
     circles,
     imports,
+    long_files,
     module_of,
+    named_after_a_permission,
     own_imports,
     parts,
     private_attributes,
     private_imports,
+    star_imports,
     top_level,
 )
 
@@ -68,6 +73,38 @@ def test_no_private_name_of_another_top_level_name_is_imported():
 
 def test_no_private_name_of_another_top_level_name_is_reached_by_attribute():
     assert not private_attributes()
+
+
+def test_nothing_is_imported_by_a_star():
+    assert not star_imports()
+
+
+def test_files_are_named_after_what_they_hold_and_short():
+    assert len(named_after_a_permission()) <= 4
+    assert len(long_files()) <= 3
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if parts(path)[0] == "preprocessing"])
+def test_preprocessing_loads_torch_where_it_computes(path):
+    assert "torch" not in {module.split(".")[0] for module, _ in imports(path, at_load=True)}
+
+
+PAGES = [
+    path
+    for folder, kind in (("examples", "*.py"), ("docs", "*.rst"))
+    for path in sorted((ROOT.parent / folder).rglob(kind))
+    if not {"_build", "gallery", "generated"} & {*path.parts}
+]
+
+
+@pytest.mark.parametrize(
+    "path", [*PAGES, ROOT.parent / "README.md"], ids=lambda path: f"{path.parent.name}/{path.name}"
+)
+def test_what_users_copy_imports_public_names_only(path):
+    text = path.read_text(encoding="utf-8")
+    assert not re.findall(
+        r"(?:from|import) skprog[.\w]*\._\w+|from skprog\S* import .*\b_\w+", text
+    )
 
 
 @PATHS
@@ -164,7 +201,27 @@ def test_a_private_name_of_another_place_is_found(house):
     ]
 
 
-def test_a_private_attribute_of_another_place_is_found(house):
-    house(plots__a="class A:\n    def _draw(self):\n        self._ink = self._other()")
-    house(deploy__a="A()._draw()\nprint(A()._ink, A()._unknown)", online__a="self._draw = 1")
-    assert private_attributes() == [("skprog.deploy.a", "_ink")]
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("A()._draw()", ["_draw"]),
+        ("print(A()._ink, A()._unknown)", ["_ink"]),
+        ("getattr(A(), '_draw')", ["_draw"]),
+        ("from operator import attrgetter\nattrgetter('x._ink')", ["_ink"]),
+        ("from .. import plots\nplots._b.f()", ["_b"]),
+        ("import skprog.plots\nskprog.plots._b.C()", ["_b"]),
+        ("from importlib import import_module\nimport_module('skprog.plots._b')", ["_b"]),
+        ("class B:\n    def _draw(self): ...\nB()._draw()", []),
+        ("net._b", []),
+    ],
+)
+def test_a_private_attribute_of_another_place_is_found(house, text, found):
+    house(plots__a="class A:\n    async def _draw(self):\n        self._ink = self._other()")
+    # That a second place defines a name hides nothing.
+    house(plots___b="", online__a="self._draw = 1", deploy__a=text)
+    assert private_attributes() == [("skprog.deploy.a", name) for name in found]
+
+
+def test_a_star_import_is_found(house):
+    house(plots__a="", deploy__a="from ..plots.a import *")
+    assert star_imports() == ["skprog.deploy.a"]

@@ -64,8 +64,12 @@ def test_every_estimator_is_at_the_top():
     assert all(getattr(skprog, name) is getattr(estimators, name) for name in skprog._ESTIMATORS)
 
 
-def test_the_top_shows_its_public_names_only():
-    assert dir(skprog) == sorted(skprog.__all__)
+def test_the_top_shows_its_public_names_and_what_was_imported_of_it():
+    import skprog.decision
+
+    shown = {*dir(skprog)}
+    assert {*skprog.__all__, "decision"} <= shown
+    assert shown <= {*skprog.__all__, *(module.partition(".")[2] for module in MODULES)}
 
 
 def test_unknown_name_is_an_attribute_error():

@@ -35,6 +35,7 @@ def test_files_of_an_earlier_version_say_the_same(cases):
                     np.testing.assert_allclose(answer, expected, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_every_digest_is_the_one_recorded(cases):
     record = json.loads((FOLDER / "digests.json").read_text(encoding="utf-8"))
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):

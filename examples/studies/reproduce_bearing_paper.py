@@ -28,8 +28,7 @@ from sklearn.utils import Bunch
 
 from skprog.datasets import load_femto, make_run_to_failure, paper_split
 from skprog.estimators import CnnLstmRUL, DummyRUL
-from skprog.metrics._decisions import maintenance_cost, replacement_error
-from skprog.metrics._rul_scores import phm2012_score
+from skprog.metrics import maintenance_cost, phm2012_score, replacement_error
 from skprog.preprocessing import AccelRotation45, FrequencyMaxPool, RULIndex, WelchSpectrogram
 from skprog.sequences import RunSequences
 

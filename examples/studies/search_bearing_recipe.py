@@ -31,8 +31,7 @@ from tqdm import tqdm
 
 from skprog.datasets import load_femto, paper_split
 from skprog.estimators import CnnLstmRUL, DistributionalRUL, DummyRUL
-from skprog.metrics._decisions import maintenance_cost, replacement_error
-from skprog.metrics._rul_scores import phm2012_score
+from skprog.metrics import maintenance_cost, phm2012_score, replacement_error
 from skprog.preprocessing import AccelRotation45, BandEnergies, WelchSpectrogram
 from skprog.sequences import RunSequences
 

@@ -93,18 +93,14 @@ ESTIMATORS = {
 }
 # Without those that read or write other files.
 CALLBACKS = {
+    # All but the one that opens a file of pickles.
     **_named(
         "skprog.callbacks",
-        (
-            callbacks.AdaptiveCycle,
-            callbacks.BestWeights,
-            callbacks.ExponentialDecay,
-            callbacks.F1Annealing,
-            callbacks.GradientAmplification,
-            callbacks.GradientSimilarity,
-            callbacks.OneCycle,
-            callbacks.ProgressBar,
-        ),
+        [
+            value
+            for value in _public(callbacks)
+            if isinstance(value, type) and value is not callbacks.FitCheckpoint
+        ],
     ),
     **_named(
         "skorch.callbacks",

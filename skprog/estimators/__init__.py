@@ -1,6 +1,5 @@
 """Estimators of scikit-learn's kind."""
 
-# Base classes, which the floors above ask for.
 from ._cnn_lstm_rul import CnnLstmRUL
 from ._conformal_rul import ConformalRUL
 from ._distributional_rul import DistributionalRUL
@@ -13,6 +12,7 @@ from ._sem import SEMClassifier
 from ._tiles import TileClassifier as TileClassifier
 from ._time_series import TimeSeriesClassifier
 
+# The base classes above, imported "as" themselves, are for the floors above, not for users.
 __all__ = [
     "CnnLstmRUL",
     "ConformalRUL",

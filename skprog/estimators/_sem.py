@@ -476,7 +476,7 @@ default="cross_entropy"
             spread = module.spread(total / len(self.nets_), image.shape)
             return spread.clamp_(0, 1).cpu().numpy()
 
-    def _warn_of_dead_units(self, tiles):
+    def _check_fitted_nets(self, tiles):
         for net in self.nets_:
             module = net.module_.eval()
             if len(module.dense) == 1:

@@ -155,7 +155,7 @@ class TileClassifier(NetClassifier):
         images, y = self.__dict__.pop("_voters")
         # Throughout, as they may be sorted by class.
         some = images[np.linspace(0, len(images) - 1, BATCH_SIZE).astype(int)]
-        self._warn_of_dead_units(
+        self._check_fitted_nets(
             np.stack(some if self.tiles is None else [self._cut(image)[0] for image in some])
         )
         if self.tiles != "all" or self.vote != "top_k":
@@ -165,8 +165,8 @@ class TileClassifier(NetClassifier):
         else:
             self.threshold_ = getattr(self, "threshold_", 0.5)
 
-    def _warn_of_dead_units(self, tiles):
-        """Warn of units that some training tiles show to be dead."""
+    def _check_fitted_nets(self, tiles):
+        """Look at what fitted nets make of some training tiles; a hook."""
 
     def _vote(self, images):
         """Return the probabilities of the classes, (n_images, n_classes)."""

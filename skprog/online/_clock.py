@@ -25,7 +25,7 @@ class Clock(NamedTuple):
         Times of the first and the last window taken in.
     last_notice : float
         Last time that there was notice of a window, taken in or not.
-    n_notices : int
+    n_not_taken : int
         Windows reported since the last one taken in, which were not taken in.
     steps : tuple of float
         Last times between two of them, at most ``N_STEPS``.
@@ -39,7 +39,7 @@ class Clock(NamedTuple):
     first: float = NAN
     last: float = NAN
     last_notice: float = NAN
-    n_notices: int = 0
+    n_not_taken: int = 0
     steps: tuple = ()
     late: tuple = ()
     gaps: tuple = ()
@@ -51,11 +51,11 @@ class Clock(NamedTuple):
     def after(self, time):
         """Return the clock after a notice of a window, at no time if that is None."""
         if time is None:
-            return self._replace(n_notices=self.n_notices + 1)
+            return self._replace(n_not_taken=self.n_not_taken + 1)
         clock = self._replace(late=()) if time > self.last else self
         if time <= self.last_notice:
             return clock
-        return clock._replace(last_notice=time, n_notices=self.n_notices + 1)
+        return clock._replace(last_notice=time, n_not_taken=self.n_not_taken + 1)
 
     def after_late(self, time):
         """Return the clock after a window came too late, set back if it is the clock that errs."""
@@ -90,13 +90,13 @@ class Clock(NamedTuple):
         step = time - (self.last_notice if is_first and self.last_notice < time else self.last)
         if np.isnan(step):
             return clock, 0
-        n_between = 0 if is_first else self.n_notices - (self.last_notice >= time)
+        n_between = 0 if is_first else self.n_not_taken - (self.last_notice >= time)
         each = min(max(step / (1 + n_between), sys.float_info.min), sys.float_info.max)
         clock = clock._replace(steps=(*self.steps, each)[-N_STEPS:])
         period = _find_period(clock.steps) if period is None else float(period)
-        # Heard of ahead of its turn; if further than that, at a time that was a mistake.
+        # Noticed ahead of its turn; if further than that, at a time that was a mistake.
         if time < self.last_notice <= time + N_LATE * period:
-            clock = clock._replace(last_notice=self.last_notice, n_notices=1)
+            clock = clock._replace(last_notice=self.last_notice, n_not_taken=1)
         if step <= 1.5 * period:
             return clock, 0
         n_periods = round(min(step / period, 1 / SHARE_OF_LONGEST))

@@ -151,10 +151,10 @@ class RunState:
             interval=tuple(state["interval"].tolist()) or None,
             decision=state["decision"].item(),
         )
-        *times, n_notices = state["clock"].tolist()
+        *times, n_not_taken = state["clock"].tolist()
         steps, late = (tuple(state[name].tolist()) for name in ("steps", "late"))
         gaps = tuple(map(tuple, state["gaps"].reshape(-1, 2).tolist()))
-        self._clock = Clock(*times, int(n_notices), steps, late, gaps)
+        self._clock = Clock(*times, int(n_not_taken), steps, late, gaps)
         self._digest = state["digest"].item()
         self._smoother = tuple(state["smoother"].tolist()) or None
         names, values = state["context_names"].tolist(), state["context"].tolist()

@@ -27,7 +27,7 @@ from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skprog.callbacks import BestWeights, ProgressBar
 from skprog.datasets import make_run_to_failure
 from skprog.estimators import CnnLstmRUL
-from skprog.metrics._scorers import neg_maintenance_cost_scorer
+from skprog.metrics import neg_maintenance_cost_scorer
 from skprog.preprocessing import AccelRotation45, FrequencyMaxPool, WelchSpectrogram
 from skprog.sequences import RunSequences
 

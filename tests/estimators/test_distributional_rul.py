@@ -20,8 +20,7 @@ from skprog.datasets import make_run_to_failure
 from skprog.decision import MaintenanceRule, find_max_life
 from skprog.deploy import load, save
 from skprog.estimators import ConformalRUL, DistributionalRUL
-from skprog.metrics._rul_scores import phm2012_score
-from skprog.metrics._scorers import phm2012_scorer
+from skprog.metrics import phm2012_score, phm2012_scorer
 from skprog.online import OnlineRUL
 from skprog.recipes import bearing_rul_pipeline
 from skprog.sequences import RunSequences

@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skprog.estimators import DummyRUL
-from skprog.metrics._scorers import neg_maintenance_cost_scorer
+from skprog.metrics import neg_maintenance_cost_scorer
 from skprog.sequences import RunSequences
 
 LENGTHS = {"a": 4, "b": 6, "c": 11}

@@ -17,13 +17,15 @@ from sklearn.model_selection import (
 
 from skprog import metrics
 from skprog.estimators import DummyRUL
-from skprog.metrics._decisions import maintenance_cost, replacement_error
-from skprog.metrics._rul_scores import phm2012_score, relative_change_difference
-from skprog.metrics._scorers import (
+from skprog.metrics import (
+    maintenance_cost,
     neg_failures_in_service_scorer,
     neg_maintenance_cost_scorer,
     neg_replacement_error_scorer,
+    phm2012_score,
     phm2012_scorer,
+    relative_change_difference,
+    replacement_error,
 )
 from skprog.sequences import RunSequences
 

@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skprog.datasets import make_run_to_failure
 from skprog.estimators import CnnLstmRUL
-from skprog.metrics._scorers import neg_maintenance_cost_scorer
+from skprog.metrics import neg_maintenance_cost_scorer
 from skprog.model_selection import HyperbandSearchCV, cnn_lstm_search_space
 from skprog.networks import CnnLstm
 from skprog.preprocessing import WelchSpectrogram

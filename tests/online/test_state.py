@@ -76,10 +76,10 @@ def test_a_state_passes_through_json(fitted):
 @pytest.mark.parametrize(
     "times", [(), (None, None), (5.0,), (0.0, 10.0), (0.0, 10.0, 90.0, 20.0, 30.0)]
 )
-@pytest.mark.parametrize("n_unheard", [0, 1])
-def test_a_state_passes_through_json_at_any_time(times, n_unheard):
+@pytest.mark.parametrize("n_not_taken", [0, 1])
+def test_a_state_passes_through_json_at_any_time(times, n_not_taken):
     online = OnlineRUL(CONSTANT, RULE)
-    for _ in range(n_unheard):
+    for _ in range(n_not_taken):
         online.update(None, 0.0 if times and times[0] else None)
     for window, time in zip(WINDOWS, times, strict=False):
         online.update(window, time)

@@ -1,4 +1,9 @@
-"""What several networks of series are built from."""
+"""What several networks of series are built from.
+
+Maps are tensors of shape (n_cases, n_filters, n_rows, n_timepoints): 1-d convolutions are written
+as 2-d ones over one row, which with the channels last in memory train faster. A mask of shape
+(n_cases, 1, 1, n_timepoints) is true up to the end of each series; None stands for equal lengths.
+"""
 
 from numbers import Integral
 
