@@ -38,3 +38,22 @@ def test_features_of_a_fleet_stay_within_their_memory(monkeypatch, capsys):
     # The example itself refuses a peak above its bound.
     run(monkeypatch, "extract_fleet_features.py", "--quick", "--jobs", 1)
     assert "the same as without dask" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("study", "option"),
+    [
+        ("extract_fleet_features", "--block"),
+        ("extract_fleet_features", "--jobs"),
+        ("search_on_a_cluster", "--jobs"),
+    ],
+)
+def test_studies_refuse_options_of_zero(study, option, monkeypatch, capsys):
+    if study == "extract_fleet_features":
+        pytest.importorskip("dask.array")
+        pytest.importorskip("psutil")
+    path = STUDIES / f"{study}.py"
+    monkeypatch.setattr("sys.argv", [str(path), option, "0"])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(path), run_name="__main__")
+    assert f"error: {option} 0 must be at least 1" in capsys.readouterr().err

@@ -1,9 +1,7 @@
 """Hyperband: the table of brackets, who competes, and a search that behaves as scikit-learn's."""
 
 import pickle
-import runpy
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -603,25 +601,6 @@ def test_prefix_without_underscores_is_refused():
 def test_prefix_that_is_no_string_is_refused(prefix):
     with pytest.raises(TypeError, match=f"prefix={prefix} must be a string, such as"):
         cnn_lstm_search_space(prefix=prefix)
-
-
-@pytest.mark.parametrize(
-    ("example", "option"),
-    [
-        ("extract_fleet_features", "--block"),
-        ("extract_fleet_features", "--jobs"),
-        ("search_on_a_cluster", "--jobs"),
-    ],
-)
-def test_examples_refuse_options_of_zero(example, option, monkeypatch, capsys):
-    if example == "extract_fleet_features":
-        pytest.importorskip("dask.array")
-        pytest.importorskip("psutil")
-    path = Path(__file__).parents[2] / "examples" / "studies" / f"{example}.py"
-    monkeypatch.setattr("sys.argv", [str(path), option, "0"])
-    with pytest.raises(SystemExit):
-        runpy.run_path(str(path), run_name="__main__")
-    assert f"error: {option} 0 must be at least 1" in capsys.readouterr().err
 
 
 def test_search_space_pickles_and_draws_plain_integers():
