@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1] / "skprog"
 FILES = sorted(ROOT.rglob("*.py"))
 MANY_LINES = 400
+LONGEST_CHAIN = 3
 # Private names of scikit-learn that a file here defines, too.
 OF_OTHER_PACKAGES = {"_parameter_constraints"}
 
@@ -165,6 +166,24 @@ def star_imports():
     ]
 
 
+def chains():
+    """Return the classes of more than ``LONGEST_CHAIN`` of the package's own, themselves counted.
+
+    Classes are told by their names.
+    """
+    bases = {
+        node.name: [getattr(base, "id", getattr(base, "attr", None)) for base in node.bases]
+        for path in MODULES.values()
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ClassDef)
+    }
+
+    def length(name):
+        return 0 if name not in bases else 1 + max(map(length, bases[name]), default=0)
+
+    return sorted(f"{name} {length(name)}" for name in bases if length(name) > LONGEST_CHAIN)
+
+
 def named_after_a_permission():
     """Return the files whose names end in ``_base`` or ``_blocks``."""
     return [path for path in FILES if path.stem.endswith(("_base", "_blocks"))]
@@ -186,11 +205,13 @@ def main():
         "private imports across top-level names": private_imports(),
         "private attributes across top-level names": private_attributes(),
         "star imports": star_imports(),
+        f"classes of more than {LONGEST_CHAIN} in a chain": chains(),
     }
     for what, found in counts.items():
         print(f"{len(found):3}  {what}")
         for each in found:
-            print("    ", each.relative_to(ROOT) if isinstance(each, Path) else " ".join(each))
+            shown = each.relative_to(ROOT) if isinstance(each, Path) else each
+            print("    ", shown if isinstance(shown, str | Path) else " ".join(shown))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pytest
 from architecture import (
     FILES,
     ROOT,
+    chains,
     circles,
     imports,
     long_files,
@@ -24,6 +25,7 @@ from architecture import (
 
 FLOORS = {
     "_checks": 0,
+    "_refit": 0,
     "_version": 0,
     "_runs": 1,
     "sequences": 2,
@@ -81,7 +83,11 @@ def test_nothing_is_imported_by_a_star():
 
 def test_files_are_named_after_what_they_hold_and_short():
     assert len(named_after_a_permission()) <= 4
-    assert len(long_files()) <= 3
+    assert len(long_files()) <= 2
+
+
+def test_chains_are_short():
+    assert not chains()
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if parts(path)[0] == "preprocessing"])
@@ -225,3 +231,10 @@ def test_a_private_attribute_of_another_place_is_found(house, text, found):
 def test_a_star_import_is_found(house):
     house(plots__a="", deploy__a="from ..plots.a import *")
     assert star_imports() == ["skprog.deploy.a"]
+
+
+def test_a_long_chain_is_found_across_files(house):
+    house(plots__a="class A(Base): ...\nclass B(A): ...", deploy__b="class C(a.B): ...")
+    assert not chains()
+    house(online__c="class D(mixins.Other, C): ...")
+    assert chains() == ["D 4"]

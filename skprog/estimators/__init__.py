@@ -6,13 +6,11 @@ from ._distributional_rul import DistributionalRUL
 from ._dummy_rul import DummyRUL
 from ._ghl import GHLClassifier
 from ._image import ImageClassifier
-from ._net_classifier import NetClassifier as NetClassifier
 from ._net_estimator import NetEstimator as NetEstimator
 from ._sem import SEMClassifier
-from ._tiles import TileClassifier as TileClassifier
 from ._time_series import TimeSeriesClassifier
 
-# The base classes above, imported "as" themselves, are for the floors above, not for users.
+# The base class, imported "as" itself, is for the floors above, not for users.
 __all__ = [
     "CnnLstmRUL",
     "ConformalRUL",

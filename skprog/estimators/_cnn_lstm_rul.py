@@ -1,10 +1,10 @@
 import copy
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 import torch
 from sklearn.base import RegressorMixin
-from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import LRScheduler
 
@@ -18,13 +18,14 @@ from .._checks import (
     is_sequences,
     warn,
 )
-from .._training import SequenceData, predict_sequences
+from .._refit import of_one_fit
+from .._training import SequenceData, at_random, by_run, named_callbacks, predict_sequences
 from ..callbacks import ExponentialDecay
 from ..losses import PinballLoss
 from ..networks import CnnLstm
 from ..preprocessing import RULIndex, rul_of_index
 from ._modules import RULModule
-from ._net_estimator import NetEstimator, named_callbacks
+from ._net_estimator import NetEstimator
 
 
 class CnnLstmRUL(RegressorMixin, NetEstimator):
@@ -282,10 +283,9 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
             If sequences are held out at random, a 4-d array looks like windows of several
             channels, or RUL exceeds ``max_life_`` where training goes on.
         """
-        return self._fit(
-            X, y, epochs=self.max_epochs, fresh=not (self.warm_start and hasattr(self, "nets_"))
-        )
+        return self._fit(X, y)
 
+    @of_one_fit
     def predict(self, X):
         """Predict the RUL.
 
@@ -307,6 +307,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         """
         return self.predict_channels(X).mean(axis=0)
 
+    @of_one_fit
     def predict_channels(self, X):
         """Predict the RUL from each channel by itself.
 
@@ -377,44 +378,30 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
                 f"of {X.shape[1]} channels pass RunSequences.from_runs(windows, runs)."
             )
         y = check_rul(y, len(X))
-        if not reset and y.max() > self.max_life_:
+        if reset:
+            self.shape_in_ = X.shape[1:]
+            self._index = RULIndex(max_life=self.max_life).fit(y)
+            self.max_life_ = self._index.max_life_
+            self._target = self.target
+        elif y.max() > self.max_life_:
             warn(
                 f"RUL up to {y.max()} s is cut to max_life_={self.max_life_} s of the first fit; "
                 "give max_life before it."
             )
-        return X, y
+        return X, y, None
 
-    def _split(self, X, y):
-        if self.validation_fraction is None:
-            return (X, y), None
+    def _hold_out(self, X, y, groups):
         runs = X.runs if is_sequences(X) else None
-        seed = int(torch.randint(2**31 - 1, ()))
-        if runs is None or self.validation == "random":
-            if runs is not None or self.validation == "run":
-                runs = None
-                warn(
-                    "sequences are held out at random, because "
-                    f"{'X knows no runs' if self.validation == 'run' else 'validation=random'}; "
-                    "they share windows with the training sequences, so that their loss says "
-                    "little about unseen runs. Pass RunSequences and validation='run'."
-                )
-            splitter = ShuffleSplit(1, test_size=self.validation_fraction, random_state=seed)
-        else:
-            if len(np.unique(runs)) < 2:
-                raise ValueError(
-                    "validation='run' needs at least 2 runs in X; use validation='random' or "
-                    "validation_fraction=None."
-                )
-            splitter = GroupShuffleSplit(1, test_size=self.validation_fraction, random_state=seed)
-        train, valid = next(splitter.split(np.empty(len(y)), y, runs))
-        train, valid = np.sort(train), np.sort(valid)
-        return (X[train], y[train]), (X[valid], y[valid])
-
-    def _learn(self, X, y):
-        self.shape_in_ = X.shape[1:]
-        self._index = RULIndex(max_life=self.max_life).fit(y)
-        self.max_life_ = self._index.max_life_
-        self._target = self.target
+        if runs is not None and self.validation == "run":
+            return by_run(runs, self.validation_fraction)
+        note = (
+            "sequences are held out at random, because "
+            f"{'X knows no runs' if self.validation == 'run' else 'validation=random'}; they share "
+            "windows with the training sequences, so that their loss says little about unseen "
+            "runs. Pass RunSequences and validation='run'."
+        )
+        is_asked_for = runs is None and self.validation == "random"
+        return at_random(len(y), self.validation_fraction, None if is_asked_for else note)
 
     def _data(self, X, y):
         windows, index, runs = _distinct(X)
@@ -442,6 +429,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
             return rul_of_index(outputs, w=float(self._index.w), max_life=self.max_life_)
         return np.clip(outputs, 0, 1) * self.max_life_
 
+    @of_one_fit
     def to_module(self):
         """Return a torch module from sequences (n_sequences, n_steps, ...) to RUL in s."""
         n_steps = self.shape_in_[0]
@@ -473,7 +461,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         params = {name: getattr(self, name) for name in geometry}
         return CnnLstm, {"window_shape": _network_shape(self.shape_in_), **params}
 
-    def _criterion(self, data_train):
+    def _criterion(self, train):
         if self.quantile is None:
             return torch.nn.MSELoss, {}
         # The RUL index falls as the RUL rises.
@@ -483,10 +471,9 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
     def _own_callbacks(self):
         return [("lr_decay", ExponentialDecay(self.lr_decay))]
 
-    def _prepare_module(self, module, data_train):
-        mean, scale = data_train.moments()
-        module.mean.copy_(torch.from_numpy(mean).reshape(module.mean.shape))
-        module.scale.copy_(torch.from_numpy(scale).reshape(module.scale.shape))
+    def _task(self, train, valid):
+        mean, scale = train.moments()
+        return replace(super()._task(train, valid), buffers={"mean": mean, "scale": scale})
 
 
 def _network_shape(shape_in):

@@ -11,6 +11,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from .._checks import check_integer, check_number, check_rul, is_size, is_vector
+from .._refit import fit_aside, of_one_fit
 from ._calibration import (
     are_complements,
     calibration_runs,
@@ -211,18 +212,19 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             for train, valid in splits
         )
         scores = [run_scores for _, run_scores in fitted]
-        self.estimators_ = [estimator for estimator, _ in fitted]
-        self.runs_ = ids
-        self.folds_ = folds
-        self.scores_ = np.array(
-            [scores[fold][run] for fold, run in zip(folds, ids.tolist(), strict=True)]
-        )
-        self.rank_ = rank
-        self.guarantee_ = lower_bound_of_coverage(rank, sizes, are_complements(splits, n_rows))
-        for name in ("n_features_in_", "feature_names_in_"):
-            vars(self).pop(name, None)
-            if hasattr(self.estimators_[0], name):
-                setattr(self, name, getattr(self.estimators_[0], name))
+        with fit_aside(self) as aside:
+            aside.estimators_ = [estimator for estimator, _ in fitted]
+            aside.runs_ = ids
+            aside.folds_ = folds
+            aside.scores_ = np.array(
+                [scores[fold][run] for fold, run in zip(folds, ids.tolist(), strict=True)]
+            )
+            aside.rank_ = rank
+            aside.guarantee_ = lower_bound_of_coverage(rank, sizes, are_complements(splits, n_rows))
+            for name in ("n_features_in_", "feature_names_in_"):
+                vars(aside).pop(name, None)
+                if hasattr(aside.estimators_[0], name):
+                    setattr(aside, name, getattr(aside.estimators_[0], name))
         return self
 
     def predict(self, X):
@@ -245,6 +247,7 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """
         return self._predictions(X).mean(axis=0)
 
+    @of_one_fit
     def predict_interval(self, X):
         """Predict an interval of the RUL.
 

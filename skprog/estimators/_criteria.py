@@ -5,6 +5,7 @@ import inspect
 import numpy as np
 import torch
 
+from .._checks import check_option
 from ..losses import (
     ClassBalancedLoss,
     ClassCostLoss,
@@ -22,6 +23,71 @@ LOSSES = {
     "ghl": (GradientHarmonizedLoss, {}),
 }
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def loss_class(loss):
+    """Return the class of a loss that is given by name or as a class."""
+    return loss if inspect.isclass(loss) else LOSSES[loss][0]
+
+
+def check_loss(loss, loss_params):
+    """Refuse anything but a loss by name or class, and its arguments by name."""
+    if not inspect.isclass(loss) or not issubclass(loss, torch.nn.Module):
+        check_option("loss", loss, tuple(LOSSES))
+    if not isinstance(loss_params, dict | None):
+        raise TypeError(f"loss_params={loss_params!r} must be a dict or None.")
+
+
+def criterion_and_params(loss, loss_params, *, classes, counts, class_weight, weights):
+    """Return the class of a loss and what it is built with.
+
+    Parameters
+    ----------
+    loss : str or type
+        Loss, by name or as a class.
+    loss_params : dict or None
+        Arguments of the user's.
+    classes, counts : ndarray of shape (n_classes,)
+        Classes, and how many rows each has.
+    class_weight : dict, "balanced" or None
+        How classes are weighed.
+    weights : ndarray of shape (n_classes,) or None
+        The weight of each by that.
+    """
+    criterion, given = loss_class(loss), {} if inspect.isclass(loss) else LOSSES[loss][1]
+    accepted = accepted_params(criterion)
+    params, chosen = dict(given), loss_params or {}
+    if weights is not None and "weight" in chosen:
+        raise ValueError("class_weight and loss_params['weight'] say the same; give one.")
+    by_count = class_weight == "balanced" or criterion in (ClassBalancedLoss, ClassCostLoss)
+    if by_count and counts.min() == 0:
+        raise ValueError(
+            f"class {classes.tolist()[counts.argmin()]!r} has no case at first, so that "
+            f"loss={loss!r} with class_weight={class_weight!r} cannot weigh it by its number; give "
+            "some of each class first or set class_weight to a dict."
+        )
+    if "class_counts" in accepted:
+        params["class_counts"] = counts
+    if weights is not None:
+        if "class_weight" in accepted:
+            params["class_weight"] = weights
+        elif "weight" in accepted:
+            params["weight"] = torch.from_numpy(weights.astype(np.float32))
+        else:
+            raise ValueError(
+                f"{criterion.__name__} takes no class_weight; use one of {', '.join(LOSSES)}."
+            )
+    free = sorted(accepted - {"class_counts", "class_weight", *given})
+    unknown = sorted(set(chosen) - set(free))
+    if unknown:
+        raise ValueError(
+            f"loss_params has {unknown[0]!r}, which is not open to choice with loss={loss!r}; open "
+            f"are {', '.join(free) or 'none'}."
+        )
+    params |= chosen
+    if inspect.isclass(loss):
+        check_criterion(criterion(**params), len(classes))
+    return criterion, params
 
 
 def check_criterion(criterion, n_classes):

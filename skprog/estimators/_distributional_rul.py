@@ -20,6 +20,7 @@ from .._checks import (
     is_size,
     is_vector,
 )
+from .._refit import fit_aside, of_one_fit
 from ..metrics import phm2012_of_each
 
 # Candidates of the best prediction between the centres of two neighbouring bins.
@@ -160,15 +161,12 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         TypeError
             If ``classifier`` is none, or a parameter has the wrong type.
         """
-        before = dict(vars(self))
-        try:
-            self._learn(X, y)
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
+        self.check_params()
+        with fit_aside(self) as aside:
+            aside._learn_distribution(X, y)
         return self
 
+    @of_one_fit
     def predict(self, X):
         """Predict the RUL.
 
@@ -203,6 +201,7 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             probabilities, 0.5 if self.statistic == "median" else float(self.statistic)
         )
 
+    @of_one_fit
     def predict_distribution(self, X):
         """Predict the distribution of the RUL.
 
@@ -229,8 +228,7 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         )
         return probabilities
 
-    def _learn(self, X, y):
-        self.check_params()
+    def _learn_distribution(self, X, y):
         vars(self).pop("feature_names_in_", None)
         X = check_rows(self, X, reset=True)
         y = check_rul(y, len(X))

@@ -18,6 +18,7 @@ from .._checks import (
     is_size,
     optional,
 )
+from .._refit import fit_aside, of_one_fit
 
 __all__ = ["DummyRUL"]
 
@@ -119,16 +120,11 @@ class DummyRUL(RegressorMixin, BaseEstimator):
             If a parameter is not valid, ``X`` is a RunSequences without time or lacks the column
             ``by``, the condition varies within a run, RUL is negative, or lengths differ.
         """
-        before = dict(vars(self))
-        try:
-            self._learn(X, y)
-        except BaseException:
-            # A fit that fails leaves what was fitted as it was.
-            vars(self).clear()
-            vars(self).update(before)
-            raise
+        with fit_aside(self) as aside:
+            aside._learn_rul(X, y)
         return self
 
+    @of_one_fit
     def predict(self, X):
         """Predict the RUL.
 
@@ -166,7 +162,7 @@ class DummyRUL(RegressorMixin, BaseEstimator):
         for key in sorted(needed - learnt.keys()):
             raise ValueError(f"{key} of {type(self).__name__} is missing")
 
-    def _learn(self, X, y):
+    def _learn_rul(self, X, y):
         for name in ("constant_", "mean_life_", "mean_lives_"):
             vars(self).pop(name, None)
         check_option("strategy", self.strategy, ("mean_life", "constant"))

@@ -1,6 +1,5 @@
+from dataclasses import replace
 from functools import partial
-
-import torch
 
 from .._checks import check_integer, check_number, check_option
 from .._training import augment_windows
@@ -244,9 +243,6 @@ default="ghl"
     def _cases(self, X):
         return as_series(X)
 
-    def _augment(self, module):
-        return partial(augment_windows, kinds=tuple(self.augment)) if self.augment else None
-
     def module_and_params(self):
         """Return the class of the network and what it is built with."""
         n_channels, n_timepoints = (1, *self.shape_in_)[-2:]
@@ -267,7 +263,8 @@ default="ghl"
         }
         return DiagnosisCNN, {**sizes, **{name: getattr(self, name) for name in geometry}}
 
-    def _prepare_module(self, module, data_train):
-        mean, scale = data_train.moments()
-        module.mean.copy_(torch.tensor(mean))
-        module.scale.copy_(torch.tensor(scale))
+    def _task(self, train, valid):
+        mean, scale = train.moments()
+        augment = partial(augment_windows, kinds=tuple(self.augment)) if self.augment else None
+        buffers = {"mean": mean, "scale": scale}
+        return replace(super()._task(train, valid), buffers=buffers, augment=augment)

@@ -1,12 +1,15 @@
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import torch
 
 from .. import networks
 from .._checks import FLOATS, check_option, check_rows
 from .._training import augment_crops, predict_rows
 from ..networks import ScaledImages
-from ._named_network_classifier import NamedNetworkClassifier
+from ._named_networks import check_network_params, network_class, sized_params
+from ._net_classifier import NetClassifier
 
 NETWORKS = {
     "resnet18": networks.ResNet18,
@@ -15,11 +18,13 @@ NETWORKS = {
     "resnet101": networks.ResNet101,
     "vgg19": networks.VGG19,
 }
+# Arguments of a network that are filled from the data.
+SIZES = ("n_channels", "n_classes")
 # A last axis of so few is one of channels.
 MAX_COLOURS = 4
 
 
-class ImageClassifier(NamedNetworkClassifier):
+class ImageClassifier(NetClassifier):
     """Class of an image, told by a residual network [1]_, VGG-19 [2]_ or one of your own.
 
     The defaults are the usual training for CIFAR: crops and flips at random, and gradient descent
@@ -152,9 +157,6 @@ default="cross_entropy"
     array(['red', 'blue', 'red', 'blue'], dtype='<U4')
     """
 
-    _networks = NETWORKS
-    _sizes = ("n_channels", "n_classes")
-
     def __init__(
         self,
         network="resnet18",
@@ -220,6 +222,7 @@ default="cross_entropy"
     def check_params(self):
         """Refuse parameters that are out of range or of the wrong type."""
         super().check_params()
+        check_network_params(self.network, self.network_params, NETWORKS, SIZES)
         check_option("augment", self.augment, (True, False))
         check_option("scale", self.scale, ("standard", None))
 
@@ -254,13 +257,22 @@ default="cross_entropy"
         # In batches that take no more memory than training does.
         return [predict_rows(net, X, batch_size=self.batch_size) for net in self.nets_]
 
-    def _augment(self, module):
-        # Zeros before standardising would be far from a channel of large values.
-        return partial(augment_crops, fill=module.mean.cpu()) if self.augment else None
-
     def module_and_params(self):
         """Return the class of the network and what it is built with."""
         n_channels = self.shape_in_[0]
-        params = self._sized_params(n_channels=n_channels, n_classes=len(self.classes_))
-        network = self._network_class()
+        network = network_class(self.network, NETWORKS)
+        sizes = {"n_channels": n_channels, "n_classes": len(self.classes_)}
+        params = sized_params(network, self.network_params, **sizes)
         return ScaledImages, {"network": network, "n_channels": n_channels, "params": params}
+
+    def _task(self, train, valid):
+        task = super()._task(train, valid)
+        mean = np.zeros(self.shape_in_[0])
+        if self.scale == "standard":
+            mean, scale = train.moments(by_channel=True)
+            task = replace(task, buffers={"mean": mean, "scale": scale})
+        if not self.augment:
+            return task
+        # Zeros before standardising would be far from a channel of large values.
+        fill = torch.tensor(mean, dtype=torch.float32)[:, None, None]
+        return replace(task, augment=partial(augment_crops, fill=fill))

@@ -1,66 +1,40 @@
 """What all torch estimators share: a skorch net built inside ``fit`` and kept as ``net_``."""
 
 import copy
-import inspect
-import os
-import pickle
+from dataclasses import replace
 from typing import ClassVar
 
-import joblib
-import numpy as np
-import torch
 from sklearn.base import BaseEstimator, clone
 from skorch.callbacks import Callback
 
-from .._checks import (
-    check_integer,
-    check_number,
-    check_option,
-    is_count,
-    is_params,
-    is_shape,
-    is_size,
+from .._checks import is_count, is_params, is_shape, is_size, warn
+from .._refit import fit_aside
+from .._training import (
+    FREE_TO_CHANGE,
+    Settings,
+    Task,
+    TrainingNet,
+    build_net,
+    checkpoint_of,
+    continue_nets,
+    draw_seed,
+    fit_nets,
+    forked_generator,
+    named_callbacks,
 )
-from .._training import TrainingNet, draw_seed, forked_generator, lr_range, resolve_device
-from ..callbacks import BestWeights, FitCheckpoint, ProgressBar
 
-OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 # Prefixes of nested parameters, and the dict that holds them.
 NESTED = {"net_params": "net_params", "loss_params": "loss_params", "network": "network_params"}
-# What may differ between the fit that wrote a checkpoint and the one that resumes from it.
-FREE_TO_CHANGE = ("max_epochs", "max_steps", "checkpoint", "device", "verbose")
+# What may change between a fit and one that goes on from it.
 FREE_WHEN_CONTINUED = (*FREE_TO_CHANGE, "random_state", "warm_start")
-# Names of the callbacks that every fit has, and what skorch may not be told past the estimator.
-RESERVED = (
-    "epoch_timer",
-    "train_loss",
-    "valid_loss",
-    "best_weights",
-    "progress_bar",
-    "fit_checkpoint",
-    "lr_decay",
-    "f1_annealing",
-)
-# What skorch may be told of them: to keep the last weights.
-BEST_WEIGHTS = "callbacks__best_weights"
-NOT_FOR_NET = (
-    "callbacks",
-    "criterion",
-    "dataset",
-    "iterator_train",
-    "iterator_valid",
-    "module",
-    "n_classes",
-    "train_split",
-)
 
 
 class NetEstimator(BaseEstimator):
-    """Train a skorch net in ``fit``; a subclass says which network, loss and data.
+    """Train skorch nets in ``fit``; a subclass says which network, loss and data.
 
-    A subclass has ``_check_fit(X, y, reset)``, ``_split(X, y)``, ``_learn(X, y)``,
-    ``_data(X, y)``, ``module_and_params()`` and ``_criterion(data_train)``. One with a parameter
-    ``n_networks`` trains as many nets, each with its own random numbers.
+    A subclass has, in the order of a fit, ``_check_fit(X, y, reset)``, which returns rows, targets
+    and groups and keeps what they tell, ``_hold_out(X, y, groups)``, ``_data(X, y)``,
+    ``module_and_params()`` and ``_criterion(train)``, and may complete the ``_task(train, valid)``.
     """
 
     _learnt: ClassVar = {
@@ -170,66 +144,64 @@ class NetEstimator(BaseEstimator):
     def _fit_one_epoch(self, X, y, **declared):
         if self.checkpoint is not None:
             raise ValueError("checkpoint resumes fit; set checkpoint=None for partial_fit.")
-        return self._fit(X, y, epochs=1, fresh=not hasattr(self, "nets_"), **declared)
+        return self._fit(X, y, one_epoch=True, **declared)
 
-    def _fit(self, X, y, *, epochs, fresh, max_steps=None, **declared):
-        before = dict(vars(self))
-        if not fresh:
-            before["nets_"] = copy.deepcopy(self.nets_)
-            before["history_"] = before["nets_"][0].history
-        try:
-            self._train(X, y, epochs=epochs, fresh=fresh, max_steps=max_steps, **declared)
-        except BaseException:
-            # A fit that fails or is interrupted leaves what was fitted as it was.
-            vars(self).clear()
-            vars(self).update(before)
-            raise
+    def _fit(self, X, y, *, one_epoch=False, **declared):
+        self.check_params()
+        settings = Settings.of(self.get_params(deep=False))
+        if one_epoch:
+            settings = replace(settings, max_epochs=1, max_steps=None)
+        goes_on = hasattr(self, "nets_") and (one_epoch or self.warm_start)
+        if goes_on:
+            self._refuse_changes()
+        with fit_aside(self) as aside:
+            rows, y, groups = aside._check_fit(X, y, reset=not goes_on, **declared)
+            aside._train(rows, y, groups, settings, goes_on=goes_on)
         return self
 
-    def _train(self, X, y, *, epochs, fresh, max_steps, **declared):
-        self.check_params()
-        if not fresh:
-            self._refuse_changes()
-        X, y = self._check_fit(X, y, reset=fresh, **declared)
-        checkpoint = None if self.checkpoint is None else self._fit_checkpoint(X, y)
-        if fresh:
+    def _train(self, X, y, groups, settings, *, goes_on):
+        checkpoint = None
+        if not goes_on:
+            if self.checkpoint is not None:
+                data = (X, y) if groups is None else (X, y, groups)
+                checkpoint = checkpoint_of(self.checkpoint, self.get_params(deep=False), data)
             self._seed = checkpoint.seed if checkpoint else draw_seed(self.random_state)
             self._fitted_with = self._lasting_params()
-            self._learn(X, y)
-            self.nets_ = []
-            vars(self).pop("lr_range_", None)
-        data_train, data_valid = self._split_data(X, y)
-        for i in range(getattr(self, "n_networks", 1)):
-            n_done = 0 if fresh else len(self.nets_[i].history)
-            own_checkpoint = checkpoint and checkpoint.of_network(i)
-            with forked_generator(self._seed, n_done, 0, i):
-                if fresh:
-                    self.nets_.append(self._build_net(data_train, own_checkpoint))
-                net = self.nets_[i]
-                net.train(
-                    data_train,
-                    data_valid,
-                    epochs,
-                    max_steps=max_steps,
-                    checkpoint=own_checkpoint,
-                )
-        self._set_fitted()
+        train, valid = self._split(X, y, groups)
+        data = self._data(*train), None if valid is None else self._data(*valid)
+        if goes_on:
+            self.nets_ = continue_nets(self.nets_, *data, settings, self._seed)
+        else:
+            self.nets_ = fit_nets(self._task(*data), settings, self._seed, checkpoint)
+        self.history_ = self.net_.history
+        self.n_iter_ = len(self.history_)
+        vars(self).pop("lr_range_", None)
+        if self.lr == "auto":
+            self.lr_range_ = self.net_.lr_range_
+        best = dict(self.net_.callbacks_).get("best_weights")
+        self.best_epoch_ = best.best_epoch_ if best else self.n_iter_
+        self._finish(*(train if valid is None else valid))
 
-    def _split_data(self, X, y):
+    def _split(self, X, y, groups):
+        """Return pairs (rows, targets) to train on and, or None, to validate on."""
+        if self.validation_fraction is None:
+            return (X, y), None
         # A generator of its own, so that rows held out stay so when training goes on.
         with forked_generator(self._seed, 0, 1):
-            train, valid = self._split(X, y)
-        return self._data(*train), None if valid is None else self._data(*valid)
+            train, valid, note = self._hold_out(X, y, groups)
+        if note is not None:
+            warn(note)
+        return (X[train], y[train]), (X[valid], y[valid])
 
     def untrained_net(self, X, y):
         """Return the net that ``fit`` would train first, and its training data."""
         self.check_params()
-        X, y = self._check_fit(X, y, reset=True)
+        X, y, groups = self._check_fit(X, y, reset=True)
         self._seed = draw_seed(self.random_state)
-        self._learn(X, y)
-        data_train, _ = self._split_data(X, y)
+        train, _ = self._split(X, y, groups)
+        task = self._task(self._data(*train), None)
         with forked_generator(self._seed, 0, 0, 0):
-            return self._build_net(data_train, None), data_train
+            return build_net(task, Settings.of(self.get_params(deep=False))), task.train
 
     def _lasting_params(self):
         """Return what training that goes on has to keep, in words."""
@@ -262,178 +234,36 @@ class NetEstimator(BaseEstimator):
 
     def check_params(self):
         """Refuse parameters that are out of range or of the wrong type."""
-        for name in ("early_stopping", "shuffle", "warm_start"):
-            check_option(name, getattr(self, name), (True, False))
-        check_integer("max_epochs", self.max_epochs)
-        check_integer("batch_size", self.batch_size)
-        if isinstance(self.lr, str):
-            check_option("lr", self.lr, ("auto",))
-        else:
-            check_number("lr", self.lr, above=0)
-        check_number("momentum", self.momentum, minimum=0, below=1)
-        check_number("weight_decay", self.weight_decay, minimum=0)
-        check_option("amp", self.amp, (None, "bf16", "fp16"))
-        if self.amp == "fp16" and torch.device(resolve_device(self.device)).type == "cpu":
-            raise ValueError("amp='fp16' needs a GPU; use amp='bf16' on a CPU.")
-        is_class = isinstance(self.optimizer, type)
-        if not is_class or not issubclass(self.optimizer, torch.optim.Optimizer):
-            check_option("optimizer", self.optimizer, tuple(OPTIMIZERS))
-        if not isinstance(self.checkpoint, str | os.PathLike | None):
-            raise TypeError(f"checkpoint={self.checkpoint!r} must be the path of a file or None.")
-        if self.checkpoint is not None and self.warm_start:
-            raise ValueError("checkpoint resumes fit; set checkpoint=None for warm_start=True.")
-        self._check_net_params()
-        check_integer("n_iter_no_change", self.n_iter_no_change)
-        check_integer("verbose", int(self.verbose is True) or self.verbose, minimum=0)
-        self._check_callbacks()
-        if self.validation_fraction is not None:
-            check_number("validation_fraction", self.validation_fraction, above=0, below=1)
-        elif self.early_stopping:
-            raise ValueError(
-                "early_stopping=True needs validation data; set validation_fraction=0.2."
-            )
-
-    def _check_net_params(self):
-        if not isinstance(self.net_params, dict | None):
-            raise TypeError(f"net_params={self.net_params!r} must be a dict or None.")
-        own = self.get_params(deep=False)
-        params = dict(self.net_params or {})
-        if BEST_WEIGHTS in params:
-            if params.pop(BEST_WEIGHTS) is not None:
-                raise ValueError(f"net_params can set {BEST_WEIGHTS!r} to None only.")
-            if self.early_stopping or self.validation_fraction is None:
-                raise ValueError(
-                    f"net_params sets {BEST_WEIGHTS!r} to None, to keep the last weights, which "
-                    "takes a validation_fraction and early_stopping=False."
-                )
-        for name in map(str, params):
-            # Momentum was said so before it had an argument.
-            is_own = name != "optimizer__momentum" and name.removeprefix("optimizer__") in own
-            if is_own or name.partition("__")[0] in NOT_FOR_NET:
-                raise ValueError(
-                    f"net_params sets {name!r}, which is the estimator's own; use its arguments."
-                )
-
-    def _check_callbacks(self):
-        if not isinstance(self.callbacks, list | tuple | None):
-            raise TypeError(f"callbacks={self.callbacks!r} must be a list of callbacks or None.")
-        names = [name for name, _ in named_callbacks(self.callbacks)]
-        for name in names:
-            if name in RESERVED or names.count(name) > 1:
-                raise ValueError(
-                    f"callbacks holds the name {name!r} twice or it is one of the estimator's own, "
-                    f"{', '.join(RESERVED)}; give pairs (name, callback) with other names."
-                )
-        for _, callback in named_callbacks(self.callbacks):
-            if not isinstance(callback, Callback):
-                raise TypeError(
-                    f"callbacks holds {callback!r}; give instances of skorch callbacks or pairs "
-                    "(name, callback)."
-                )
-            monitor = getattr(callback, "monitor", None)
-            is_valid = isinstance(monitor, str) and monitor.startswith("valid")
-            if is_valid and self.validation_fraction is None:
-                raise ValueError(
-                    f"{type(callback).__name__}(monitor={monitor!r}) needs validation data; "
-                    f"set validation_fraction=0.2 or monitor='train_{monitor.split('_', 1)[-1]}'."
-                )
-
-    def _build_net(self, data_train, checkpoint):
-        optimizer = OPTIMIZERS.get(self.optimizer, self.optimizer)
-        module, module_params = self.module_and_params()
-        criterion, criterion_params = self._criterion(data_train)
-        params = {f"module__{name}": value for name, value in module_params.items()}
-        params |= {f"criterion__{name}": value for name, value in criterion_params.items()}
-        if "weight_decay" in inspect.signature(optimizer).parameters:
-            params["optimizer__weight_decay"] = self.weight_decay
-        if "momentum" in inspect.signature(optimizer).parameters:
-            params["optimizer__momentum"] = self.momentum
-        net_class, net_params = self.net_and_params()
-        net = net_class(
-            **{
-                "module": module,
-                "criterion": criterion,
-                "optimizer": optimizer,
-                "lr": 1e-3 if self.lr == "auto" else self.lr,
-                "batch_size": self.batch_size,
-                "shuffle": self.shuffle,
-                "amp": self.amp,
-                "device": resolve_device(self.device),
-                "callbacks": self._callbacks(checkpoint),
-                "verbose": 0,
-                **params,
-                **net_params,
-                **(self.net_params or {}),
-            }
-        )
-        net.initialize()
-        self._prepare_module(net.module_, data_train)
-        net.augment = self._augment(net.module_)
-        if self.lr == "auto":
-            net.lr_range_ = lr_range(net, data_train)
-            for group in net.optimizer_.param_groups:
-                group["lr"] = net.lr_range_.lr_max_
-        if self.verbose:
-            print(f"{type(self).__name__} trains on {net.device}")
-        return net
-
-    def _callbacks(self, checkpoint):
-        """Return the callbacks of a fit; best weights and checkpoint see what the others did."""
-        callbacks = [*self._own_callbacks(), *clone(named_callbacks(self.callbacks), safe=False)]
-        if self.validation_fraction is not None:
-            patience = self.n_iter_no_change if self.early_stopping else None
-            callbacks.append(("best_weights", BestWeights(patience=patience)))
-        if self.verbose:
-            callbacks.append(("progress_bar", ProgressBar(type(self).__name__)))
-        if checkpoint is not None:
-            callbacks.append(("fit_checkpoint", checkpoint))
-        return callbacks
-
-    def _fit_checkpoint(self, X, y):
-        """Return the callback that writes the checkpoint, with the seed of the file if any."""
-        values = {**self.get_params(deep=False), "data": (X, y)}
-        try:
-            origin = {
-                name: joblib.hash(value, coerce_mmap=True)
-                for name, value in values.items()
-                if name not in FREE_TO_CHANGE
-            }
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise ValueError(
-                f"checkpoint needs hyperparameters that pickle ({error}); replace lambdas by "
-                "functions of a module."
-            ) from error
-        checkpoint = FitCheckpoint(self.checkpoint, origin=origin).initialize()
-        saved = checkpoint.load()
-        is_new = saved is None or self.random_state is not None
-        checkpoint.seed = draw_seed(self.random_state) if is_new else saved["seed"]
-        return checkpoint
-
-    def _own_callbacks(self):
-        return []
+        params = self.get_params(deep=False)
+        Settings.of(params).check(own=params)
 
     def net_and_params(self):
         """Return the class of the net and its own parameters."""
         return TrainingNet, {}
 
-    def _augment(self, module):
-        """Return what changes the inputs of training batches, if anything.
+    def _task(self, train, valid):
+        """Return what there is to learn from data to train and to validate on."""
+        module, module_params = self.module_and_params()
+        net, net_params = self.net_and_params()
+        criterion, criterion_params = self._criterion(train)
+        return Task(
+            name=type(self).__name__,
+            module=module,
+            module_params=module_params,
+            criterion=criterion,
+            criterion_params=criterion_params,
+            train=train,
+            valid=valid,
+            net=net,
+            net_params=net_params,
+            callbacks=(*self._own_callbacks(), *named_callbacks(self.callbacks)),
+        )
 
-        ``module`` has the buffers learnt from the data.
-        """
+    def _own_callbacks(self):
+        return []
 
-    def _prepare_module(self, module, data_train):
-        """Set buffers learnt from the data."""
-
-    def _set_fitted(self):
-        self.history_ = self.net_.history
-        self.n_iter_ = len(self.history_)
-        if self.lr == "auto":
-            self.lr_range_ = self.net_.lr_range_
-        best = dict(self.net_.callbacks_).get("best_weights")
-        self.best_epoch_ = best.best_epoch_ if best else self.n_iter_
-        for net in self.nets_:
-            _refuse_diverged(net, self.lr)
+    def _finish(self, X, y):
+        """Learn from the rows held out, or of all where none were, what the nets leave open."""
 
     def __getstate__(self):
         state = super().__getstate__()
@@ -444,34 +274,6 @@ class NetEstimator(BaseEstimator):
 
 
 _PREFIXES = tuple(f"{prefix}__" for prefix in ("callbacks", *NESTED))
-
-
-def named_callbacks(callbacks):
-    """Return (name, callback) pairs; a bare callback goes by the name of its class."""
-    if not isinstance(callbacks, list | tuple):
-        return []
-    return [
-        each if _is_named(each) else (getattr(each, "__name__", type(each).__name__), each)
-        for each in callbacks
-    ]
-
-
-def _is_named(callback):
-    return isinstance(callback, tuple) and len(callback) == 2 and isinstance(callback[0], str)
-
-
-def _refuse_diverged(net, lr):
-    n_epochs = len(net.history)
-    # A callback that stops within the first epoch leaves it without a loss.
-    loss = net.history[-1].get("train_loss", 0.0) if n_epochs else 0.0
-    best = dict(net.callbacks_).get("best_weights")
-    is_last = best is None or best.best_epoch_ in (0, n_epochs)
-    is_finite = all(torch.isfinite(parameter).all() for parameter in net.module_.parameters())
-    if not is_finite or (is_last and not np.isfinite(loss)):
-        raise ValueError(
-            f"training diverged: the loss is {loss} after {n_epochs} epochs; "
-            f"use a smaller lr than {lr}."
-        )
 
 
 def _on_cpu(net):

@@ -1,14 +1,32 @@
+from dataclasses import replace
+from typing import ClassVar
+
 import numpy as np
 import torch
+from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_images, check_integer, check_option, warn
-from .._training import as_tensor, n_batches
+from .._checks import (
+    check_images,
+    check_integer,
+    check_option,
+    is_count,
+    is_params,
+    optional,
+    warn,
+)
+from .._refit import of_one_fit
+from .._training import as_tensor, augment_images, by_group, n_batches, predict_rows
 from ..networks import MicrographCNN
-from ._tiles import TileClassifier, check_sizes
+from ._labels import check_labels
+from ._net_classifier import NetClassifier
+from ._tiles import Tiling, Vote, best_threshold, check_sizes
+
+BATCH_SIZE = 32
+VOTING = ("tiles", "patch_size", "vote", "top_k", "pos_label")
 
 
-class SEMClassifier(TileClassifier):
+class SEMClassifier(NetClassifier):
     """Homogeneous or not: nanofibers in scanning electron micrographs [1]_.
 
     The defaults are the paper's CNN5* and its training. Every image, or tile of one, is
@@ -155,6 +173,12 @@ default="cross_entropy"
     array(['coarse', 'fine', 'coarse', 'fine'], dtype='<U6')
     """
 
+    _learnt: ClassVar = {
+        "_positive": is_count,
+        "_voted_with": is_params,
+        "threshold_": optional(lambda value: type(value) is float and 0 < value < 1),
+    }
+
     def __init__(
         self,
         *,
@@ -264,9 +288,7 @@ default="cross_entropy"
             If all units of the dense layer are dead.
         """
         self._refuse_fit_params(fit_params)
-        fresh = not (self.warm_start and hasattr(self, "nets_"))
-        epochs = None if self.max_steps is not None else self.max_epochs
-        return self._fit(X, y, epochs=epochs, max_steps=self.max_steps, fresh=fresh, groups=groups)
+        return self._fit(X, y, groups=groups)
 
     def partial_fit(self, X, y, classes=None, groups=None, **fit_params):
         """Train one more epoch, on a network made anew if there is none.
@@ -300,6 +322,7 @@ default="cross_entropy"
         self._refuse_fit_params(fit_params)
         return self._fit_one_epoch(X, y, classes=classes, groups=groups)
 
+    @of_one_fit
     def predict(self, X):
         """Predict the class of each image.
 
@@ -322,6 +345,7 @@ default="cross_entropy"
         """
         return super().predict(X)
 
+    @of_one_fit
     def predict_proba(self, X):
         """Predict the probability of each class.
 
@@ -345,8 +369,13 @@ default="cross_entropy"
         """
         check_is_fitted(self)
         self._refuse_other_votes()
-        return self._vote(self._check_cases(X, reset=False))
+        images = self._check_cases(X, reset=False)
+        if self.tiles is None:
+            return self._probabilities(np.stack(images))
+        vote = Vote(self.vote, self.top_k, self._positive, getattr(self, "threshold_", None))
+        return vote.probabilities(self._probabilities_of_tiles(images), len(self.classes_))
 
+    @of_one_fit
     def defect_map(self, X):
         """Map where images show defects.
 
@@ -381,6 +410,7 @@ default="cross_entropy"
         same = len({image.shape for image in images}) == 1
         return np.stack(maps) if same else maps
 
+    @of_one_fit
     def feature_maps(self, image, block=1):
         """Return what the filters of a block of the first network see in an image.
 
@@ -427,12 +457,29 @@ default="cross_entropy"
         check_integer("patch_size", self.patch_size)
         check_integer("top_k", self.top_k)
         check_option("augment", self.augment, (True, False))
-        if self.max_steps is not None:
-            check_integer("max_steps", self.max_steps)
+
+    def check_learnt(self, learnt):
+        """Refuse votes without what they go by, or the threshold that they are compared with."""
+        if learnt["_voted_with"].keys() != {*VOTING}:
+            raise ValueError(f"_voted_with of {type(self).__name__} is not of {', '.join(VOTING)}")
+        if self.tiles == "all" and self.vote == "top_k" and "threshold_" not in learnt:
+            raise ValueError(f"threshold_ of {type(self).__name__} is missing")
+
+    def _tiling(self):
+        return Tiling(None if self.tiles is None else int(self.patch_size))
+
+    def _refuse_other_votes(self):
+        for name, fitted in self._voted_with.items():
+            value = getattr(self, name)
+            if value is not fitted and value != fitted:
+                raise ValueError(
+                    f"{name}={value!r} but {type(self).__name__} was fitted with "
+                    f"{name}={fitted!r}; fit again."
+                )
 
     def _check_fit(self, X, y, reset, classes=None, groups=None):
-        images, y = super()._check_fit(X, y, reset, classes)
-        self._groups = None if groups is None else self._check_groups(groups, len(images))
+        images, y, _ = super()._check_fit(X, y, reset, classes)
+        groups = None if groups is None else self._check_groups(groups, len(images))
         label = self.classes_[-1] if self.pos_label is None else self.pos_label
         if np.ndim(label):
             raise TypeError(f"pos_label={label!r} must be one class.")
@@ -443,10 +490,59 @@ default="cross_entropy"
             raise ValueError(
                 f"vote='top_k' takes 2 classes but y has {len(self.classes_)}; use vote='majority'."
             )
-        return images, y
+        return images, y, groups
+
+    def _check_groups(self, groups, n_images):
+        if np.ndim(groups) != 1:
+            raise ValueError(
+                f"groups has {np.ndim(groups)} dimensions; give (n_images,) specimens."
+            )
+        groups = check_labels("groups", groups)
+        if len(groups) != n_images:
+            raise ValueError(
+                f"groups has {len(groups)} specimens but X has {n_images} images; give one per "
+                "image."
+            )
+        if self.validation_fraction is not None and self.validation_fraction > 0.5:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} must be at most 0.5 with groups, "
+                "which are held out whole."
+            )
+        return groups
+
+    def _check_cases(self, X, *, reset):
+        images = check_images(X)
+        shape = self._tiling().shape_of(images)
+        if reset:
+            if self.augment and shape[0] != shape[1]:
+                raise ValueError(
+                    f"augment=True turns images by quarters but X has {shape[0]} x {shape[1]} "
+                    "pixels; use square ones or augment=False."
+                )
+            self.shape_in_ = shape
+            self.n_features_in_ = shape[0]
+        elif shape != self.shape_in_:
+            raise ValueError(
+                f"X has images of shape {shape} but {type(self).__name__} was fitted on "
+                f"{self.shape_in_}; prepare both alike, or set tiles='all' and fit anew."
+            )
+        array = np.empty(len(images), dtype=object)
+        array[:] = images
+        return array
+
+    def _hold_out(self, images, y, groups):
+        if groups is None:
+            return super()._hold_out(images, y, groups)
+        return by_group(groups, y, len(self.classes_), self.validation_fraction)
+
+    def _cases(self, images):
+        return self._tiling().rows(images)
+
+    def _labels(self, images, y):
+        return self._tiling().labels(images, y)
 
     def _data(self, images, y):
-        data = super()._data(images, self._labels(images, y))
+        data = super()._data(images, y)
         smallest = len(data) // n_batches(len(data), self.batch_size)
         is_normed = self.hidden_batch_norm and self.hidden_units and self.head == "dense"
         if is_normed and smallest < 2:
@@ -455,6 +551,33 @@ default="cross_entropy"
                 f"batch_size={self.batch_size} cuts {len(data)} rows into some of 1; change it."
             )
         return data
+
+    def _task(self, train, valid):
+        return replace(
+            super()._task(train, valid), augment=augment_images if self.augment else None
+        )
+
+    def _finish(self, images, y):
+        self._voted_with = {name: getattr(self, name) for name in VOTING}
+        # Throughout, as they may be sorted by class.
+        some = images[np.linspace(0, len(images) - 1, BATCH_SIZE).astype(int)]
+        self._warn_of_dead_units(np.stack([self._tiling().cut(image)[0] for image in some]))
+        if self.tiles != "all" or self.vote != "top_k":
+            vars(self).pop("threshold_", None)
+        elif len(np.unique(y)) == 2:
+            vote = Vote(self.vote, self.top_k, self._positive)
+            scores = vote.scores(self._probabilities_of_tiles(images))
+            self.threshold_ = best_threshold(scores, y == self._positive)
+        else:
+            self.threshold_ = getattr(self, "threshold_", 0.5)
+
+    def _probabilities(self, rows):
+        outputs = (predict_rows(net, rows, batch_size=BATCH_SIZE) for net in self.nets_)
+        return np.mean([softmax(output, axis=1) for output in outputs], axis=0)
+
+    def _probabilities_of_tiles(self, images):
+        """Yield the probabilities of the tiles of each image, (n_tiles, n_classes)."""
+        return (self._probabilities(self._tiling().cut(image)) for image in images)
 
     def module_and_params(self):
         """Return the class of the network and what it is built with."""
@@ -476,7 +599,7 @@ default="cross_entropy"
             spread = module.spread(total / len(self.nets_), image.shape)
             return spread.clamp_(0, 1).cpu().numpy()
 
-    def _check_fitted_nets(self, tiles):
+    def _warn_of_dead_units(self, tiles):
         for net in self.nets_:
             module = net.module_.eval()
             if len(module.dense) == 1:

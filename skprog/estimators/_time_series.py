@@ -1,4 +1,5 @@
 import inspect
+from dataclasses import replace
 
 import numpy as np
 
@@ -6,7 +7,8 @@ from .. import networks
 from .._checks import FLOATS, check_finite, check_option, check_rows
 from .._training import ArrayData, SeriesData, predict_rows
 from ..networks import ScaledSeries
-from ._named_network_classifier import NamedNetworkClassifier
+from ._named_networks import check_network_params, network_class, sized_params
+from ._net_classifier import NetClassifier
 from ._series import (
     as_series,
     check_series,
@@ -31,9 +33,11 @@ NETWORKS = {
     "xception_time": networks.XceptionTime,
     "xcm": networks.XCM,
 }
+# Arguments of a network that are filled from the data.
+SIZES = ("n_channels", "n_timepoints", "n_classes")
 
 
-class TimeSeriesClassifier(NamedNetworkClassifier):
+class TimeSeriesClassifier(NetClassifier):
     """Class of a time series, told by one of twelve networks [1]_.
 
     Series have one or more channels. They may be of unequal length where the network allows it:
@@ -162,9 +166,6 @@ default="cross_entropy"
     True
     """
 
-    _networks = NETWORKS
-    _sizes = ("n_channels", "n_timepoints", "n_classes")
-
     def __init__(
         self,
         network="fcn",
@@ -229,7 +230,7 @@ default="cross_entropy"
     def takes_unequal_lengths(self):
         """Whether the network takes series of unequal length."""
         try:
-            network = self._network_class()
+            network = network_class(self.network, NETWORKS)
         except (TypeError, ValueError):  # which fit complains of
             return False
         return "lengths" in inspect.signature(network.forward).parameters
@@ -237,8 +238,9 @@ default="cross_entropy"
     def check_params(self):
         """Refuse parameters that are out of range or of the wrong type."""
         super().check_params()
+        check_network_params(self.network, self.network_params, NETWORKS, SIZES)
         check_option("scale", self.scale, ("standard", "case", None))
-        network = self._network_class()
+        network = network_class(self.network, NETWORKS)
         lengths = inspect.signature(network.forward).parameters.get("lengths")
         if lengths is not None and lengths.default is not None:
             raise ValueError(
@@ -329,12 +331,19 @@ default="cross_entropy"
     def module_and_params(self):
         """Return the class of the network and what it is built with."""
         n_channels, n_timepoints = (1, *self.shape_in_)[-2:]
-        params = self._sized_params(
-            n_channels=n_channels, n_timepoints=n_timepoints, n_classes=len(self.classes_)
-        )
+        network = network_class(self.network, NETWORKS)
+        sizes = (n_channels, n_timepoints, len(self.classes_))
+        params = sized_params(network, self.network_params, **dict(zip(SIZES, sizes, strict=True)))
         return ScaledSeries, {
-            "network": self._network_class(),
+            "network": network,
             "n_channels": n_channels,
             "scale": self.scale,
             "params": params,
         }
+
+    def _task(self, train, valid):
+        task = super()._task(train, valid)
+        if self.scale != "standard":
+            return task
+        mean, scale = train.moments(by_channel=True)
+        return replace(task, buffers={"mean": mean, "scale": scale})

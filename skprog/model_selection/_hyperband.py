@@ -9,6 +9,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import check_random_state, get_tags
 
 from .._checks import check_integer
+from .._refit import fit_aside
 from ._rungs import ErrorScore, Rungs
 
 
@@ -214,23 +215,22 @@ class HyperbandSearchCV(BaseSearchCV):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
-        before = vars(self).copy()
-        if isinstance(self.error_score, Real):
-            self.error_score = ErrorScore(self.error_score)
-        try:
-            return super().fit(X, y, **params)
-        except BaseException:
-            results = vars(self).get("cv_results_")
-            # The best of an earlier search would not be of this one's table.
-            if results is not before.get("cv_results_"):
-                before = {name: x for name, x in before.items() if not name.endswith("_")}
-                before["cv_results_"] = results
-            vars(self).clear()
-            vars(self).update(before)
-            raise
-        finally:
-            vars(self).pop("_table", None)
-            self.error_score = before["error_score"]
+        with fit_aside(self) as aside:
+            if isinstance(self.error_score, Real):
+                aside.error_score = ErrorScore(self.error_score)
+            try:
+                super(HyperbandSearchCV, aside).fit(X, y, **params)
+            except BaseException:
+                results = vars(aside).get("cv_results_")
+                # The best of an earlier search would not be of this one's table.
+                if results is not vars(self).get("cv_results_"):
+                    for name in [name for name in vars(self) if name.endswith("_")]:
+                        delattr(self, name)
+                    self.cv_results_ = results
+                raise
+            vars(aside).pop("_table", None)
+            aside.error_score = self.error_score
+        return self
 
     def _check_input_parameters(self, X, y, split_params):
         if self.param_distributions == []:

@@ -10,9 +10,9 @@ NAN = float("nan")
 # Steps that the period is found from. One below these shares of their median and of the longest
 # is no period but a window sent twice, or a rounding error.
 N_STEPS = 31
-# So many windows too late in a row, in order and at times never seen, are not what is wrong: the
-# clock is. Of where these may lie, the longest steps are kept.
-N_LATE, N_GAPS = 5, 8
+# So many windows too late in a row, each later than the one before, are not what is wrong: the
+# clock is.
+N_LATE = 3
 SHARE_OF_MEDIAN, SHARE_OF_LONGEST = 1e-2, 1e-9
 
 
@@ -31,9 +31,6 @@ class Clock(NamedTuple):
         Last times between two of them, at most ``N_STEPS``.
     late : tuple of float
         Times of the windows that came too late since, in order, fewer than ``N_LATE``.
-    gaps : tuple of (float, float)
-        Times before and after the longest steps, between which no window was taken in, at most
-        ``N_GAPS``.
     """
 
     first: float = NAN
@@ -42,11 +39,20 @@ class Clock(NamedTuple):
     n_not_taken: int = 0
     steps: tuple = ()
     late: tuple = ()
-    gaps: tuple = ()
 
     def age(self, time):
         """Return the time since the first window, which may be that of now."""
         return 0.0 if np.isnan(self.first) else time - self.first
+
+    def verdict(self, time, *, is_notice=False):
+        """Return "late", "repeated" or None for a time before, at or after the last one known.
+
+        That is the time of the last window taken in; of a notice, that of the last notice.
+        """
+        last = self.last_notice if is_notice else self.last
+        if time is None or np.isnan(last) or time > last:
+            return None
+        return "repeated" if time == last else "late"
 
     def after(self, time):
         """Return the clock after a notice of a window, at no time if that is None."""
@@ -59,32 +65,24 @@ class Clock(NamedTuple):
 
     def after_late(self, time):
         """Return the clock after a window came too late, set back if it is the clock that errs."""
-        before = self.late[-1:]
-        if before == (time,):
+        if self.late[-1:] == (time,):
             return self
-        late = (*self.late, time) if before < (time,) else (time,)
+        late = (*self.late, time) if self.late[-1:] < (time,) else (time,)
         if len(late) < N_LATE:
             return self._replace(late=late)
-        begin, last = late[0], late[-2]
-        is_new = any(start < begin and time < stop for start, stop in self.gaps)
-        if not (is_new or time < self.first):
-            # They have come before.
-            return self._replace(late=late[1:])
-        # Before all others, times are of another clock, and the age goes on.
-        first = begin - (self.last - self.first) if time < self.first else self.first
+        first = self.first
+        if late[0] < first:
+            # Times are of another clock, and the age goes on.
+            first = 2 * late[0] - late[1] - (self.last - first)
         steps = tuple(after - before for before, after in pairwise(late[:-1]))
-        gaps = tuple(gap for gap in self.gaps if gap[1] <= begin)
-        return Clock(first, last, last, 0, steps, (), gaps)
+        return Clock(first, late[-2], late[-2], 0, steps)
 
     def taken(self, time, period):
         """Return the clock after a window was taken in, and how many are missing before it."""
         if time is None:
             return self, 0
         first = time if np.isnan(self.first) else self.first
-        gaps = self.gaps
-        if not np.isnan(self.last):
-            gaps = tuple(sorted((*gaps, (self.last, time)), key=_length)[-N_GAPS:])
-        clock = Clock(first, time, time, 0, self.steps, (), gaps)
+        clock = Clock(first, time, time, 0, self.steps)
         # Before the first window there are but notices.
         is_first = np.isnan(self.last)
         step = time - (self.last_notice if is_first and self.last_notice < time else self.last)
@@ -101,11 +99,6 @@ class Clock(NamedTuple):
             return clock, 0
         n_periods = round(min(step / period, 1 / SHARE_OF_LONGEST))
         return clock, max(0, n_periods - 1 - n_between)
-
-
-def _length(gap):
-    start, stop = gap
-    return stop - start
 
 
 def _find_period(steps):

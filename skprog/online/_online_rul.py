@@ -87,13 +87,12 @@ class OnlineRUL(RunState):
     - *missing*: ``update(None)``, or a step in time above 1.5 periods. In the latter case the
       window at hand is taken in, as the batch would have it, and what has not been reported of
       the gap is.
-    - *late*: its time lies before that of the last window taken in. Where five in a row do, each
-      later than the one before, all of them between two windows that were taken in after one
-      another, or all before the first, the later time was a mistake: the clock is set back, and the
-      fifth is taken in as the window after the fourth. Five that were held back until after a later
-      one look the same. Before the first, the age goes on from where it was. What the mistake has
-      caused stays until :meth:`reset`: an alarm, its share of the average, windows counted as
-      missing. Late windows at times among those taken in stay late.
+    - *late*: its time lies before that of the last window taken in. Where three in a row do, each
+      later than the one before, the clock is taken to have been wrong: it is set back, and the
+      third is taken in as the window after the second. The age counts from the first window as
+      before; where the late ones lie before that, it goes on by their step. A stream sent again
+      looks the same, and takes the age back until it has caught up. What the mistake has caused
+      stays until :meth:`reset`: an alarm, its share of the average, windows counted as missing.
     - *repeated*: its time is that of the last window taken in; without times, its values are. Of
       ``update(None, time)`` both count from the last notice of a window.
     - *invalid*: it holds NaN or infinity, values for which an estimator inside raises a
@@ -225,20 +224,20 @@ class OnlineRUL(RunState):
             time = float(time)
         at = f"window {self.n_windows + 1}" if time is None else f"the window at {time} s"
         if window is None:
-            if time is not None and time <= self._clock.last_notice:
-                kind = "repeated" if time == self._clock.last_notice else "late"
-                return self._skip(kind, f"that {at} has not come is no news", time)
+            verdict = self._clock.verdict(time, is_notice=True)
+            if verdict is not None:
+                return self._skip(verdict, f"that {at} has not come is no news", time)
             return self._skip("missing", f"{at} has not come", time)
         window = self._checked_window(window, time)
-        last = self._clock.last
+        last, verdict = self._clock.last, self._clock.verdict(time)
         digest, noted = "", None
         if time is None:
             digest = hashlib.blake2b(window.tobytes(), digest_size=16).hexdigest()
             if digest == self._digest:
                 return self._skip("repeated", f"{at} has the values of the one before", time)
-        elif time == last:
+        elif verdict == "repeated":
             return self._skip("repeated", f"{at} has come before", time)
-        elif time < last:
+        elif verdict == "late":
             self._clock = self._clock.after_late(time)
             if self._clock.last == last:
                 return self._skip("late", f"{at} comes after that of {last} s", time)

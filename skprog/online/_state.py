@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ._clock import N_GAPS, N_LATE, N_STEPS, Clock
+from ._clock import N_LATE, N_STEPS, Clock
 from ._fingerprint import fingerprint
 from ._parts import packed
 from ._streaming import example_window, leaves
@@ -26,7 +26,6 @@ FIELDS = {
     "clock": (NUMBERS, 1),
     "steps": (NUMBERS, 1),
     "late": (NUMBERS, 1),
-    "gaps": (NUMBERS, 1),
     "digest": ("U", 0),
     "smoother": (NUMBERS, 1),
     "context_names": ("U", 1),
@@ -46,7 +45,7 @@ class RunState:
             Numbers and text. ``numpy.savez(path, **state)`` writes it and ``numpy.load(path)``
             reads it, without pickle.
         """
-        *times, steps, late, gaps = self._clock
+        *times, steps, late = self._clock
         state = {
             "version": STATE_VERSION,
             "fingerprint": self._fingerprint,
@@ -62,7 +61,6 @@ class RunState:
             "clock": times,
             "steps": steps,
             "late": late,
-            "gaps": np.ravel(gaps),
             "digest": self._digest,
             "smoother": self._smoother or (),
             "context_names": [] if self.context is None else list(self.context),
@@ -153,8 +151,7 @@ class RunState:
         )
         *times, n_not_taken = state["clock"].tolist()
         steps, late = (tuple(state[name].tolist()) for name in ("steps", "late"))
-        gaps = tuple(map(tuple, state["gaps"].reshape(-1, 2).tolist()))
-        self._clock = Clock(*times, int(n_not_taken), steps, late, gaps)
+        self._clock = Clock(*times, int(n_not_taken), steps, late[1 - N_LATE :])
         self._digest = state["digest"].item()
         self._smoother = tuple(state["smoother"].tolist()) or None
         names, values = state["context_names"].tolist(), state["context"].tolist()
@@ -181,7 +178,7 @@ def _check_fields(state, n_first):
             raise TypeError(f"{name} is {values!r}")
     n_windows, is_timed = state["n_windows"].item(), state["is_timed"].item()
     is_known = n_windows >= n_first
-    clock, steps, late, gaps = (state[name] for name in ("clock", "steps", "late", "gaps"))
+    clock, steps, late = (state[name] for name in ("clock", "steps", "late"))
     holds = {
         "n_windows": n_windows >= 0,
         "counts": len(state["counts"]) == len(PROBLEMS) and (state["counts"] >= 0).all(),
@@ -190,9 +187,8 @@ def _check_fields(state, n_first):
         "is_timed": is_timed in ((0, 1) if n_windows else (-1,)),
         "clock": _is_clock(clock, is_timed),
         "steps": len(steps) <= N_STEPS and ((steps > 0) & (steps < np.inf)).all(),
-        # As many as there are at most, in order and before the time that they are late after.
-        "late": len(late) < N_LATE and _rises([*late, *clock[1:2]]),
-        "gaps": len(gaps) in range(0, 2 * N_GAPS + 1, 2) and all(map(_rises, gaps.reshape(-1, 2))),
+        # In order and before the time that they are late after; versions before kept up to four.
+        "late": len(late) < 5 and _rises([*late, *clock[1:2]]),
         "smoother": len(state["smoother"]) == 2 * is_known and np.isfinite(state["smoother"]).all(),
         "context": len(state["context"]) == len(state["context_names"])
         and np.isfinite(state["context"]).all(),

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import check_finite, is_size
-from ._refit import keep_earlier_fit
+from .._refit import fit_aside, of_one_fit
 from ._windows import SQRT_HALF, check_same_size, check_windows, map_windows
 
 AXES = ("n_channels=2", "n_timepoints")
@@ -64,12 +64,13 @@ class AccelRotation45(TransformerMixin, BaseEstimator):
         TypeError
             If ``X`` is sparse.
         """
-        with keep_earlier_fit(self):
-            X = check_windows(self, X, AXES, reset=True)
+        with fit_aside(self) as aside:
+            X = check_windows(aside, X, AXES, reset=True)
             _check_channels(X)
-        self.n_timepoints_in_ = X.shape[-1]
+            aside.n_timepoints_in_ = X.shape[-1]
         return self
 
+    @of_one_fit
     def transform(self, X):
         """Append the channel.
 

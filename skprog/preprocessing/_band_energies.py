@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from .._checks import check_integer, is_params, is_size
+from .._refit import of_one_fit
 from ._spectrograms import check_at_most, fit_frequencies, transform_spectrograms
 from ._windows import blocks
 
@@ -74,6 +75,7 @@ class BandEnergies(TransformerMixin, BaseEstimator):
         fit_frequencies(self, X, "n_bands")
         return self
 
+    @of_one_fit
     def transform(self, X):
         """Compute the features.
 

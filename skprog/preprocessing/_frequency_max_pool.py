@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from .._checks import check_integer, is_params, is_size
+from .._refit import of_one_fit
 from ._spectrograms import check_at_most, fit_frequencies, transform_spectrograms
 from ._windows import blocks, store
 
@@ -71,6 +72,7 @@ class FrequencyMaxPool(TransformerMixin, BaseEstimator):
         fit_frequencies(self, X, "pool_size")
         return self
 
+    @of_one_fit
     def transform(self, X):
         """Pool the spectrograms.
 

@@ -7,7 +7,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from .._checks import as_numbers, check_finite, check_number, check_plain, is_params, is_seconds
-from ._refit import check_same_params, keep_earlier_fit
+from .._refit import fit_aside, of_one_fit
+from ._fitted_params import check_same_params
 
 MAX_W = 1e6
 
@@ -89,18 +90,19 @@ class RULIndex(TransformerMixin, BaseEstimator):
             If RUL is sparse or a parameter is not a number.
         """
         self.check_params()
-        with keep_earlier_fit(self):
-            rul = self._check_rul(X, reset=True, has_target=y is not None)
+        with fit_aside(self) as aside:
+            rul = aside._check_rul(X, reset=True, has_target=y is not None)
             max_life = float(rul.max() if self.max_life is None else self.max_life)
             if max_life == 0:
                 raise ValueError(
                     "RUL is 0 throughout, no maximum expected life; give max_life in s."
                 )
             _check_scale(self.w, max_life)
-        self.max_life_ = max_life
-        self._fitted_params = self.get_params()
+            aside.max_life_ = max_life
+            aside._fitted_params = self.get_params()
         return self
 
+    @of_one_fit
     def transform(self, X):
         """Turn RUL into the index.
 
@@ -125,6 +127,7 @@ class RULIndex(TransformerMixin, BaseEstimator):
         scale = float(self.w) * self.max_life_
         return scale / (self._check_rul(X, reset=False) + scale)
 
+    @of_one_fit
     def inverse_transform(self, X):
         """Turn the index back into RUL.
 

@@ -2,7 +2,8 @@
 
 from sklearn.utils.validation import check_is_fitted
 
-from ._refit import check_same_params, keep_earlier_fit
+from .._refit import fit_aside
+from ._fitted_params import check_same_params
 from ._windows import check_same_size, check_windows, map_windows
 
 SPECTROGRAM_AXES = ("n_freqs", "n_segments")
@@ -11,11 +12,10 @@ SPECTROGRAM_AXES = ("n_freqs", "n_segments")
 def fit_frequencies(estimator, X, name):
     """Check spectrograms and the parameter ``name``, a number of bins or bands, and keep both."""
     estimator.check_params()
-    with keep_earlier_fit(estimator):
-        n_freqs = check_windows(estimator, X, SPECTROGRAM_AXES, reset=True).shape[-2]
-        check_at_most(name, getattr(estimator, name), n_freqs)
-    estimator.n_freqs_in_ = n_freqs
-    estimator._fitted_params = estimator.get_params()
+    with fit_aside(estimator) as aside:
+        aside.n_freqs_in_ = check_windows(aside, X, SPECTROGRAM_AXES, reset=True).shape[-2]
+        check_at_most(name, getattr(estimator, name), aside.n_freqs_in_)
+        aside._fitted_params = estimator.get_params()
 
 
 def check_at_most(name, number, n_freqs):

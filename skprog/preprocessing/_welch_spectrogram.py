@@ -1,6 +1,5 @@
 """Power spectral density of windows over their segments."""
 
-from functools import lru_cache
 from math import gcd
 from typing import ClassVar
 
@@ -18,7 +17,9 @@ from .._checks import (
     is_vector,
     warn,
 )
-from ._refit import check_same_params, keep_earlier_fit
+from .._refit import fit_aside, of_one_fit
+from ._fitted_params import check_same_params
+from ._tapers import named_constants, scaled_taper, taper_constants, taper_values
 from ._windows import SQRT_HALF, blocks, check_same_size, check_windows, map_windows, store
 
 FLOOR = 1e-12
@@ -158,22 +159,23 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         self.check_params()
         self._taper()
         nperseg = int(self.nperseg)
-        with keep_earlier_fit(self):
-            X = check_windows(self, X, ("n_timepoints",), reset=True)
+        with fit_aside(self) as aside:
+            X = check_windows(aside, X, ("n_timepoints",), reset=True)
             n_timepoints = X.shape[-1]
             if n_timepoints < nperseg:
                 raise ValueError(_too_short(nperseg, X.shape))
-        if len(X.shape) > 2 and X.shape[-2] > n_timepoints:
-            warn(
-                f"X has more channels ({X.shape[-2]}) than timepoints ({n_timepoints}); if they "
-                "are swapped, pass X.swapaxes(-1, -2)."
-            )
-        self.n_timepoints_in_ = n_timepoints
-        self.frequencies_ = self._frequencies()
-        self.segment_times_ = self._segment_times(n_timepoints)
-        self._fitted_params = self.get_params()
+            if len(X.shape) > 2 and X.shape[-2] > n_timepoints:
+                warn(
+                    f"X has more channels ({X.shape[-2]}) than timepoints ({n_timepoints}); if "
+                    "they are swapped, pass X.swapaxes(-1, -2)."
+                )
+            aside.n_timepoints_in_ = n_timepoints
+            aside.frequencies_ = self._frequencies()
+            aside.segment_times_ = self._segment_times(n_timepoints)
+            aside._fitted_params = self.get_params()
         return self
 
+    @of_one_fit
     def transform(self, X):
         """Compute the spectrograms.
 
@@ -268,13 +270,13 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
                 )
         else:
             try:
-                taper = _window_values(self.window, int(self.nperseg))
+                taper = taper_values(self.window, int(self.nperseg))
             except (TypeError, ValueError) as error:
                 raise ValueError(
                     f"window={self.window!r} is unknown to scipy.signal.get_window ({error}); use "
                     "for example 'hann' or ('kaiser', 8.6)."
                 ) from None
-        return _scaled(taper, self.fs)
+        return scaled_taper(taper, self.fs)
 
     def per_window(self, X):
         """Return the spectrograms of checked windows (..., n_timepoints), one by one."""
@@ -284,9 +286,9 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         n_segments, n_freqs = len(self.segment_times_), len(self.frequencies_)
         n_bins = n_freqs * int(self.pool_size)
         if isinstance(self.window, np.ndarray):
-            taper, leak = _constants(self._taper(), n_bins)
+            taper, leak = taper_constants(self._taper(), n_bins)
         else:
-            taper, leak = _named_constants(self.window, nperseg, float(self.fs), n_bins)
+            taper, leak = named_constants(self.window, nperseg, float(self.fs), n_bins)
         # A segment's mean shows in these bins.
         n_leak = len(leak)
         out = np.empty((*X.shape[:-1], n_segments, n_freqs), dtype=self.dtype)
@@ -340,39 +342,6 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
 
             # As np.log10 but for the last bit, five times as fast.
             torch.from_numpy(P).clamp_(min=FLOOR).log10_()
-
-
-def _scaled(taper, fs):
-    power = np.sum(taper**2)
-    if not 0 < power < np.inf:
-        raise ValueError(
-            f"window has a sum of squares of {power}; give finite values, not all of them 0."
-        )
-    return taper * np.sqrt(2 / (fs * power))
-
-
-def _constants(taper, n_bins):
-    """Return a taper as float32 and its own spectrum, which soon fades for most tapers."""
-    import torch
-
-    leak = np.fft.rfft(taper)[:n_bins] / len(taper)
-    n_leak = 1 + max(np.flatnonzero(np.abs(leak) > 1e-10 * np.abs(leak).max()), default=-1)
-    return torch.from_numpy(taper.astype(np.float32)), leak[:n_leak].astype(np.complex64)
-
-
-@lru_cache(maxsize=16)
-def _named_constants(window, nperseg, fs, n_bins):
-    """Return the constants of a named taper, which a stream asks for window by window."""
-    return _constants(_scaled(_window_values(window, nperseg), fs), n_bins)
-
-
-@lru_cache(maxsize=16)
-def _window_values(window, nperseg):
-    """Return the values of a named taper, before it is scaled."""
-    # Here, because it takes longer to import than all of skprog.
-    from scipy.signal import get_window
-
-    return get_window(window, nperseg)
 
 
 def _segment_sums(X, nperseg, hop):

@@ -120,53 +120,54 @@ def test_a_clock_that_jumped_ahead_by_mistake_leaves_no_trace(online):
 def test_a_time_far_ahead_by_mistake_is_set_back(online, caplog):
     online.update(WINDOWS[3], 1e6)
     last = online.last
-    for i in range(4, 8):
+    for i in (4, 5):
         assert online.update(WINDOWS[i], TIME[i]) == last
     with caplog.at_level(logging.WARNING, "skprog.online"):
-        rest = [online.update(WINDOWS[8], TIME[8])]
+        rest = [online.update(WINDOWS[6], TIME[6])]
     assert online.problem == (
-        "late: 4 windows before the window at 80.0 s came after that of 1000000.0 s, whose time "
+        "late: 2 windows before the window at 60.0 s came after that of 1000000.0 s, whose time "
         "seems a mistake; the clock is set back"
     )
     assert caplog.messages[-1] == online.problem
-    rest += run(online, WINDOWS[9:], TIME[9:])
+    rest += run(online, WINDOWS[7:], TIME[7:])
     assert online.problem is None
-    assert online.counts["late"] == 4
-    taken = [0, 1, 2, 3, *range(8, len(WINDOWS))]
+    assert online.counts["late"] == 2
+    taken = [0, 1, 2, 3, *range(6, len(WINDOWS))]
     expected = OnlineRUL(online.pipeline, RULE)
     assert rest == run(expected, WINDOWS[taken], TIME[taken])[4:]
 
 
-def test_the_age_counts_from_where_a_clock_that_was_set_back_went_on():
+@pytest.mark.parametrize("place", range(1, 6))
+def test_the_age_is_right_again_after_a_time_far_ahead(place):
+    times = np.where(np.arange(9) == place, 1000.0, TIME[:9])
     online = OnlineRUL(DummyRUL().fit(X, Y), RULE)
-    online.update(WINDOWS[0], 1e6)
-    run(online, WINDOWS[1:7], TIME[1:7])
+    run(online, WINDOWS[:9], times)
     expected = OnlineRUL(online.pipeline, RULE)
-    assert online.last.rul == run(expected, WINDOWS[1:7], TIME[1:7])[-1].rul
+    assert online.last.rul == run(expected, WINDOWS[:9], TIME[:9])[-1].rul
 
 
 def test_a_gap_while_the_clock_was_wrong_is_counted(online):
     online.update(WINDOWS[3], 1e6)
     n_missing = online.counts["missing"]
-    for time in (40.0, 50.0, 60.0, 70.0, 110.0, 120.0, 150.0):
+    for time in (40.0, 50.0, 90.0, 100.0, 130.0):
         online.update(WINDOWS[4], time)
-        if time == 110.0:
+        if time == 90.0:
             assert "set back; missing: 3 of" in online.problem
     assert online.counts["missing"] == n_missing + 3 + 2
-    assert online.counts["late"] == 4
+    assert online.counts["late"] == 2
 
 
 @pytest.mark.parametrize(
     "times",
     [
-        (30, 40, 50, 60, 1010),
-        (30, 40, 50, 60, 60, 50, 40, 30),
+        (30, 40, 1010),
+        (30, 40, 40, 30),
         (90, 80, 70, 60, 50, 40, 30),
-        (30, 40, 1010, 50, 60, 70, 1020, 80, 90),
-        (50, 60, 70, 80, 30, 40, 50, 60),
+        (30, 40, 1010, 50, 60, 1020, 80, 90),
+        (50, 60, 30, 40, 30),
     ],
 )
-def test_windows_that_are_late_alone_do_not_set_the_clock_back(online, times):
+def test_fewer_than_three_late_windows_in_order_do_not_set_the_clock_back(online, times):
     online.update(WINDOWS[3], 1000.0)
     for time in times:
         online.update(WINDOWS[4], float(time))
@@ -175,11 +176,8 @@ def test_windows_that_are_late_alone_do_not_set_the_clock_back(online, times):
     assert online.counts["late"] == len(times) - n_taken
 
 
-STEPS = st.lists(st.floats(1, 1000), min_size=2, max_size=30)
-
-
 @given(st.lists(st.floats(10, 20), min_size=2, max_size=30), st.data())
-def test_one_time_far_ahead_costs_four_windows(steps, data):
+def test_one_time_far_ahead_costs_two_windows(steps, data):
     times = np.cumsum(steps)
     place = data.draw(st.integers(0, len(times) - 1))
     sent = times.copy()
@@ -187,52 +185,36 @@ def test_one_time_far_ahead_costs_four_windows(steps, data):
     online = OnlineRUL(CONSTANT, RULE)
     for time in sent:
         online.update(WINDOWS[0], time)
-    assert online.n_windows == place + 1 + max(0, len(times) - place - 5)
-    assert online.counts["late"] == min(4, len(times) - place - 1)
+    assert online.n_windows == place + 1 + max(0, len(times) - place - 3)
+    assert online.counts["late"] == min(2, len(times) - place - 1)
 
 
-@given(STEPS, st.data())
-def test_windows_sent_again_are_not_taken_again(steps, data):
+@given(st.lists(st.floats(1, 1000), min_size=2, max_size=30), st.data())
+def test_a_stream_sent_again_leaves_the_age_right_in_the_end(steps, data):
     times = np.cumsum(steps)
     start = data.draw(st.integers(0, len(times)))
-    online = OnlineRUL(CONSTANT, RULE)
-    for time in [*times, *times[start:]]:
-        online.update(WINDOWS[0], time)
-    assert online.n_windows == len(times)
+    model = DummyRUL().fit(X, Y)
+    once, twice = (OnlineRUL(model, RULE) for _ in range(2))
+    for time in [*times, times[-1] + 1]:
+        once.update(WINDOWS[0], time)
+    for time in [*times, *times[start:], times[-1] + 1]:
+        twice.update(WINDOWS[0], time)
+    assert twice.last.rul == once.last.rul
+    assert twice.counts["late"] == min(2, max(0, len(times) - start - 1))
 
 
-def test_a_jump_among_the_first_windows_is_set_back_too(online):
-    for place in range(1, 5):
-        online.reset()
-        times = 10.0 * np.arange(20)
-        times[place] = 2000
-        for time in times:
-            online.update(WINDOWS[0], time)
-        assert online.n_windows == 16
-
-
-@pytest.mark.parametrize(
-    ("times", "n_taken"),
-    [
-        # Each sent twice.
-        ((1e6, 30, 30, 40, 40, 50, 50, 60, 60, 70, 70), 2),
-        # Sent again after the clock was set back.
-        ((1e6, 30, 40, 50, 60, 70, 80, 30, 40, 50, 60, 70, 80), 3),
-        # Some that came before, then new ones.
-        ((1e6, 10, 30, 40, 50, 60, 70), 2),
-    ],
-)
-def test_late_windows_sent_again_hinder_nothing(online, times, n_taken):
-    for time in times:
+def test_late_windows_sent_twice_count_once(online):
+    for time in (1e6, 30, 30, 40, 40, 50, 50, 60):
         online.update(WINDOWS[3], float(time))
-    assert online.n_windows == 3 + n_taken
+    assert online.n_windows == 3 + 3
+    assert online.counts["repeated"] == 1
 
 
-def test_a_jump_is_known_after_many_gaps(online):
+def test_a_jump_is_set_back_after_many_windows(online):
     times = [*(3600.0 + 10 * i for i in range(40) if i % 4), *(30.0 + 10 * i for i in range(10))]
     for time in times:
         online.update(WINDOWS[0], time)
-    assert online.n_windows == 3 + 30 + 6
+    assert online.n_windows == 3 + 30 + 8
 
 
 @pytest.mark.parametrize(("times", "n_missing"), [((60,), 3), ((30, 60), 2), ((30, 40, 60), 1)])
@@ -256,17 +238,16 @@ def test_the_age_goes_on_when_a_clock_that_was_always_ahead_is_set_right():
     for i in range(10):
         online.update(WINDOWS[0], 3600.0 + 10 * i)
     rul = online.last.rul
-    for i in range(10, 15):
+    for i in range(10, 13):
         online.update(WINDOWS[0], 10.0 * i)
-    # Of the five, the first stands where the last on the other clock did.
-    assert online.last.rul == rul - 40
+    assert online.last.rul == rul - 30
 
 
 def test_what_is_heard_in_time_ends_what_came_late(online):
     online.update(WINDOWS[3], 1000.0)
-    run(online, WINDOWS[4:7], TIME[4:7])
+    run(online, WINDOWS[4:6], TIME[4:6])
     online.update(None, 1010.0)
-    run(online, WINDOWS[7:9], TIME[7:9])
+    run(online, WINDOWS[6:8], TIME[6:8])
     assert online.n_windows == 4
 
 
@@ -280,10 +261,10 @@ def test_a_notice_far_ahead_by_mistake_does_not_outlive_the_next_window(online):
 
 def test_a_state_remembers_what_came_late(online):
     online.update(WINDOWS[3], 1e6)
-    run(online, WINDOWS[4:7], TIME[4:7])
+    run(online, WINDOWS[4:6], TIME[4:6])
     restored = OnlineRUL(online.pipeline, RULE).load_state_dict(online.state_dict())
-    assert run(restored, WINDOWS[7:], TIME[7:]) == run(online, WINDOWS[7:], TIME[7:])
-    assert restored.n_windows == online.n_windows == len(WINDOWS) - 4
+    assert run(restored, WINDOWS[6:], TIME[6:]) == run(online, WINDOWS[6:], TIME[6:])
+    assert restored.n_windows == online.n_windows == len(WINDOWS) - 2
 
 
 def test_a_window_sent_again_after_it_came_damaged_is_taken(online):

@@ -87,7 +87,7 @@ def test_a_state_passes_through_json_at_any_time(times, n_not_taken):
     restored = OnlineRUL(CONSTANT, RULE).load_state_dict(json.loads(text))
     assert restored.last == online.last or not online.n_windows
     assert restored.counts == online.counts
-    assert restored.state_dict()["gaps"].tolist() == online.state_dict()["gaps"].tolist()
+    assert restored.state_dict()["late"].tolist() == online.state_dict()["late"].tolist()
 
 
 def test_a_state_knows_problems_times_and_context(fitted):
@@ -130,8 +130,6 @@ def test_a_state_is_small_and_has_no_objects(fitted):
         (lambda state: state.update(late=np.array([1e6])), "late is"),
         (lambda state: state.update(late=np.arange(5.0)), "late is"),
         (lambda state: state.update(late=np.array([-np.inf, 10.0])), "late is"),
-        (lambda state: state.update(gaps=np.array([20.0, 10.0])), "gaps is"),
-        (lambda state: state.update(gaps=np.array([20.0])), "gaps"),
         (lambda state: state.update(clock=np.array([0, 60, 50, 0.0])), "clock is"),
         (lambda state: state.update(clock=np.array([0, 60, 60, 0.5])), "clock is"),
         (lambda state: state.update(version=np.array(0)), "state is damaged"),

@@ -1,20 +1,6 @@
-"""What a fit that fails leaves, and parameters that changed since a fit."""
-
-from contextlib import contextmanager
+"""Parameters that changed since a fit."""
 
 import numpy as np
-
-
-@contextmanager
-def keep_earlier_fit(estimator):
-    """Give an estimator back all it knew if the block ends in an error."""
-    known = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(known)
-        raise
 
 
 def check_same_params(estimator):
