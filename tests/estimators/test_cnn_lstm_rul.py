@@ -216,10 +216,10 @@ def test_global_generators_are_untouched(spectrograms):
 
 def test_validation_holds_out_whole_runs(spectrograms):
     X, y = spectrograms
-    model = CnnLstmRUL(**SMALL, validation_fraction=0.25)
-    (train, _), (valid, _) = model._split(X, y)
-    assert not set(train.runs) & set(valid.runs)
+    train, valid, note = CnnLstmRUL(validation_fraction=0.25)._hold_out(X, y, None)
+    assert not set(X[train].runs) & set(X[valid].runs)
     assert len(valid) == 15
+    assert note is None
 
 
 def test_random_validation_warns(spectrograms):

@@ -530,7 +530,7 @@ def _standard(image):
 def test_the_easy_beads_are_learnt_from_image_labels():
     data = make_nanofibers(140, size=192, difficulty="easy", random_state=0)
     small = {"n_blocks": 3, "n_filters": (8, 16, 16), "head": "local", "augment": True}
-    trained = {"optimizer": "adam", "lr": 2e-3, "batch_size": 16, "max_steps": 120}
+    trained = {"optimizer": "adam", "lr": 2e-3, "batch_size": 16, "max_steps": 240}
     model = SEMClassifier(**small, **trained, random_state=0)
     model.fit(data.images[:100], data.target[:100])
     X, y, masks = data.images[100:], data.target[100:], data.masks[100:]
