@@ -3,9 +3,11 @@
 import inspect
 
 import pytest
+from numpydoc.docscrape import ClassDoc
 from sklearn.base import is_classifier
 
 from skprog import estimators
+from skprog._training import Settings
 from skprog.estimators import NetEstimator
 
 SHARED = [
@@ -58,3 +60,23 @@ def test_shared_parameters_are_keywords_of_one_order(cls):
 def test_shared_parameters_are_checked(cls, params, message):
     with pytest.raises(ValueError, match=message):
         cls(**params).check_params()
+
+
+def described(cls):
+    """Return what the docstring of a class says of its parameters, by name."""
+    return {each.name: " ".join(each.desc) for each in ClassDoc(cls)["Parameters"]}
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_shared_parameters_are_described_alike(cls):
+    texts, own = described(Settings), described(cls)
+    for name in {*SHARED, "n_networks"} & own.keys() - {"random_state"}:
+        assert own[name].startswith(texts[name]), name
+
+
+@pytest.mark.parametrize("name", ["random_state", "loss", "loss_params", "class_weight"])
+def test_other_parameters_of_one_name_begin_with_one_sentence(name):
+    sentences = {
+        described(cls)[name].split(". ")[0].rstrip(".") for cls in CLASSES if name in described(cls)
+    }
+    assert len(sentences) == 1

@@ -38,7 +38,54 @@ NOT_FOR_NET = (
 
 @dataclass(frozen=True)
 class Settings:
-    """Values of the parameters that say how to train, whatever the network; see an estimator."""
+    """What all estimators of networks take, whatever the network.
+
+    Their docstrings begin with these texts; a test sees to it.
+
+    Parameters
+    ----------
+    lr : float or "auto"
+        Learning rate; "auto" takes a tenth of that of the lowest loss in a learning-rate range
+        test.
+    momentum : float
+        Momentum, where the optimizer has one.
+    max_epochs : int
+        Epochs at most.
+    batch_size : int
+        Rows per step, at most; batches are of near-equal size.
+    optimizer : {"adam", "adamw", "sgd"} or class
+        Optimizer, by name or as a class of torch.
+    weight_decay : float
+        Weight decay of the optimizer.
+    validation_fraction : float or None
+        Share of the rows held out; the best weights by validation loss are restored.
+    early_stopping : bool
+        Stop after ``n_iter_no_change`` epochs without a better validation loss.
+    n_iter_no_change : int
+        Patience of early stopping, in epochs.
+    shuffle : bool
+        Shuffle the training data in each epoch.
+    warm_start : bool
+        Continue from the last fit for ``max_epochs`` more epochs with the same hyperparameters.
+    amp : {"bf16", "fp16"} or None
+        Mixed precision.
+    callbacks : list of skorch callbacks or (name, callback)
+        Callbacks, cloned before use.
+    net_params : dict
+        Further arguments of :class:`skorch.NeuralNet`, such as ``optimizer__nesterov``;
+        ``{"callbacks__best_weights": None}`` keeps the last weights, not the best.
+    checkpoint : str, path-like or None
+        File written after each epoch, from which an interrupted fit on the same data resumes.
+        Delete it to start anew; raise ``max_epochs`` to train on.
+    device : str
+        Torch device; "auto" takes CUDA, then MPS, then the CPU.
+    verbose : int
+        1 shows a progress bar.
+    n_networks : int
+        Networks trained, whose probabilities are averaged.
+    max_steps : int or None
+        Steps to train; None counts epochs.
+    """
 
     lr: Any
     momentum: Any

@@ -85,13 +85,15 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
     max_epochs : int, default=25
         Epochs at most.
     batch_size : int, default=64
-        Sequences per step; each channel counts as one.
+        Rows per step, at most; batches are of near-equal size. Rows are sequences, of which each
+        channel counts as one.
     optimizer : {"adam", "adamw", "sgd"} or class, default="adam"
         Optimizer, by name or as a class of torch.
     weight_decay : float, default=0.0
         Weight decay of the optimizer.
     validation_fraction : float or None, default=None
-        Share of runs (or rows) held out; the best weights by validation loss are restored.
+        Share of the rows held out; the best weights by validation loss are restored. See
+        ``validation``.
     early_stopping : bool, default=False
         Stop after ``n_iter_no_change`` epochs without a better validation loss.
     n_iter_no_change : int, default=10
@@ -105,7 +107,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
     callbacks : list of skorch callbacks or (name, callback), default=None
         Callbacks, cloned before use.
     net_params : dict, default=None
-        Further arguments of :class:`skorch.NeuralNet`, such as ``optimizer__betas``;
+        Further arguments of :class:`skorch.NeuralNet`, such as ``optimizer__nesterov``;
         ``{"callbacks__best_weights": None}`` keeps the last weights, not the best.
     checkpoint : str, path-like or None, default=None
         File written after each epoch, from which an interrupted fit on the same data resumes.
@@ -115,7 +117,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
     verbose : int, default=0
         1 shows a progress bar.
     random_state : int, RandomState or None, default=None
-        Seeds weights, shuffling, dropout and splits.
+        Seeds weights, shuffling, dropout, augmentation and splits.
 
     Attributes
     ----------

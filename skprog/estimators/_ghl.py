@@ -21,13 +21,13 @@ class GHLClassifier(NetClassifier):
     ----------
     loss : {"ghl", "cross_entropy", "mse", "class_cost", "class_balanced", "focal"} or class, \
 default="ghl"
-        Loss, by name or as a torch module. "ghl" is
-        :class:`~skprog.losses.GradientHarmonizedLoss`, "cross_entropy" and "mse" weigh samples
-        alike, "class_cost" weighs classes by their inverse frequency, "class_balanced" by their
-        inverse effective number, "focal" turns to samples not yet told well.
+        Loss, by name or as a torch module. "ghl" is :class:`~skprog.losses.GradientHarmonizedLoss`,
+        "cross_entropy" and "mse" weigh samples alike, "class_cost" weighs classes by their inverse
+        frequency, "class_balanced" by their inverse effective number, "focal" turns to samples not
+        yet told well.
     loss_params : dict, default=None
-        Arguments of the loss, such as ``{"alpha": 0.5, "base": "mse"}``; searched as
-        ``loss_params__alpha``.
+        Arguments of the loss, searched as ``loss_params__name``. Such are ``{"alpha": 0.5, "base":
+        "mse"}``.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class on top of the loss's own; "balanced" weighs by inverse frequency.
     n_networks : int, default=1
@@ -60,14 +60,15 @@ default="ghl"
     max_epochs : int, default=15
         Epochs at most.
     batch_size : int, default=128
-        Windows per step. Gradient densities are counted within a batch.
+        Rows per step, at most; batches are of near-equal size. Gradient densities are counted
+        within a batch.
     optimizer : {"adam", "adamw", "sgd"} or class, default="adam"
         Optimizer, by name or as a class of torch.
     weight_decay : float, default=0.0
         Weight decay of the optimizer.
     validation_fraction : float or None, default=None
-        Share of windows held out, stratified by class; the best weights by validation loss are
-        restored. Windows that overlap land on both sides.
+        Share of the rows held out; the best weights by validation loss are restored. Stratified by
+        class; windows that overlap land on both sides.
     early_stopping : bool, default=False
         Stop after ``n_iter_no_change`` epochs without a better validation loss.
     n_iter_no_change : int, default=10
@@ -81,12 +82,12 @@ default="ghl"
     callbacks : list of skorch callbacks or (name, callback), default=None
         Callbacks, cloned before use.
     net_params : dict, default=None
-        Further arguments of :class:`skorch.NeuralNet`, such as ``optimizer__betas``;
+        Further arguments of :class:`skorch.NeuralNet`, such as ``optimizer__nesterov``;
         ``{"callbacks__best_weights": None}`` keeps the last weights, not the best.
     checkpoint : str, path-like or None, default=None
-        File written after each epoch, from which an interrupted fit on the same data resumes;
-        further networks append their number to its name (``.1``, ``.2``). Delete them to start
-        anew; raise ``max_epochs`` to train on.
+        File written after each epoch, from which an interrupted fit on the same data resumes.
+        Delete it to start anew; raise ``max_epochs`` to train on. Further networks append their
+        number to its name (``.1``, ``.2``).
     device : str, default="auto"
         Torch device; "auto" takes CUDA, then MPS, then the CPU.
     verbose : int, default=0

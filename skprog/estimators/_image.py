@@ -51,12 +51,11 @@ default="resnet18"
         Networks trained, whose probabilities are averaged.
     loss : {"cross_entropy", "mse", "class_cost", "class_balanced", "focal", "ghl"} or class, \
 default="cross_entropy"
-        Loss, by name or as a torch module; see :class:`GHLClassifier`.
+        Loss, by name or as a torch module. See :class:`GHLClassifier`.
     loss_params : dict, default=None
-        Arguments of the loss, such as ``{"base": "mse"}``; searched as
-        ``loss_params__base``.
+        Arguments of the loss, searched as ``loss_params__name``. Such is ``{"base": "mse"}``.
     class_weight : dict, "balanced" or None, default=None
-        Weight of each class; "balanced" weighs by inverse frequency.
+        Weight of each class on top of the loss's own; "balanced" weighs by inverse frequency.
     lr : float or "auto", default=0.1
         Learning rate; "auto" takes a tenth of that of the lowest loss in a learning-rate range
         test.
@@ -65,33 +64,33 @@ default="cross_entropy"
     max_epochs : int, default=150
         Epochs at most.
     batch_size : int, default=128
-        Images per step, at most; batches are of near-equal size.
+        Rows per step, at most; batches are of near-equal size.
     optimizer : {"sgd", "adam", "adamw"} or class, default="sgd"
         Optimizer, by name or as a class of torch.
     weight_decay : float, default=5e-4
         Weight decay of the optimizer.
     validation_fraction : float or None, default=None
-        Share of images held out, stratified by class; the best weights by validation loss are
-        restored.
+        Share of the rows held out; the best weights by validation loss are restored. Stratified by
+        class.
     early_stopping : bool, default=False
         Stop after ``n_iter_no_change`` epochs without a better validation loss.
     n_iter_no_change : int, default=20
         Patience of early stopping, in epochs.
     shuffle : bool, default=True
-        Shuffle the training images in each epoch.
+        Shuffle the training data in each epoch.
     warm_start : bool, default=False
         Continue from the last fit for ``max_epochs`` more epochs with the same hyperparameters.
     amp : {"bf16", "fp16"} or None, default=None
         Mixed precision.
     callbacks : list of skorch callbacks or (name, callback), default=None
-        Callbacks, cloned before use, such as :class:`~skprog.callbacks.OneCycle`.
+        Callbacks, cloned before use. See :class:`~skprog.callbacks.OneCycle`.
     net_params : dict, default=None
         Further arguments of :class:`skorch.NeuralNet`, such as ``optimizer__nesterov``;
         ``{"callbacks__best_weights": None}`` keeps the last weights, not the best.
     checkpoint : str, path-like or None, default=None
-        File written after each epoch, from which an interrupted fit on the same data resumes;
-        further networks append their number to its name (``.1``, ``.2``). Delete them to start
-        anew; raise ``max_epochs`` to train on.
+        File written after each epoch, from which an interrupted fit on the same data resumes.
+        Delete it to start anew; raise ``max_epochs`` to train on. Further networks append their
+        number to its name (``.1``, ``.2``).
     device : str, default="auto"
         Torch device; "auto" takes CUDA, then MPS, then the CPU.
     verbose : int, default=0

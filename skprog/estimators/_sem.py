@@ -69,9 +69,9 @@ class SEMClassifier(NetClassifier):
         Batches to train on; overrides ``max_epochs``. None trains for ``max_epochs``.
     loss : {"cross_entropy", "ghl", "mse", "class_cost", "class_balanced", "focal"} or class, \
 default="cross_entropy"
-        Loss, by name or as a torch module, as for :class:`GHLClassifier`.
+        Loss, by name or as a torch module. See :class:`GHLClassifier`.
     loss_params : dict, default=None
-        Arguments of the loss; searched as ``loss_params__alpha``.
+        Arguments of the loss, searched as ``loss_params__name``.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class on top of the loss's own; "balanced" weighs by inverse frequency.
     n_networks : int, default=1
@@ -82,16 +82,17 @@ default="cross_entropy"
     momentum : float, default=0.9
         Momentum, where the optimizer has one.
     max_epochs : int, default=15
-        Epochs at most, where ``max_steps`` is None.
+        Epochs at most. They count where ``max_steps`` is None.
     batch_size : int, default=32
-        Images or tiles per step.
+        Rows per step, at most; batches are of near-equal size. Rows are images or tiles.
     optimizer : {"sgd", "adam", "adamw"} or class, default="sgd"
         Optimizer, by name or as a class of torch.
     weight_decay : float, default=1e-4
         Weight decay of the optimizer.
     validation_fraction : float or None, default=None
-        Share of images held out, stratified by class; about that share and at most half in whole
-        groups where ``fit`` is given them. The best weights by validation loss are restored.
+        Share of the rows held out; the best weights by validation loss are restored. Stratified by
+        class, of images; about that share and at most half in whole groups where ``fit`` is given
+        them.
     early_stopping : bool, default=False
         Stop after ``n_iter_no_change`` epochs without a better validation loss.
     n_iter_no_change : int, default=10
@@ -99,7 +100,8 @@ default="cross_entropy"
     shuffle : bool, default=True
         Shuffle the training data in each epoch.
     warm_start : bool, default=False
-        Continue from the last fit with the same hyperparameters.
+        Continue from the last fit for ``max_epochs`` more epochs with the same hyperparameters.
+        With ``max_steps``, for as many steps.
     amp : {"bf16", "fp16"} or None, default=None
         Mixed precision.
     callbacks : list of skorch callbacks or (name, callback), default=None
@@ -108,15 +110,15 @@ default="cross_entropy"
         Further arguments of :class:`skorch.NeuralNet`, such as ``optimizer__nesterov``;
         ``{"callbacks__best_weights": None}`` keeps the last weights, not the best.
     checkpoint : str, path-like or None, default=None
-        File written after each epoch, from which an interrupted fit on the same data resumes;
-        further networks append their number to its name (``.1``, ``.2``). Delete them to start
-        anew; raise ``max_steps`` to train on.
+        File written after each epoch, from which an interrupted fit on the same data resumes.
+        Delete it to start anew; raise ``max_epochs`` to train on. Further networks append their
+        number to its name (``.1``, ``.2``). With ``max_steps``, raise that.
     device : str, default="auto"
         Torch device; "auto" takes CUDA, then MPS, then the CPU.
     verbose : int, default=0
         1 shows a progress bar.
     random_state : int, RandomState or None, default=None
-        Seeds weights, shuffling, augmentation and splits.
+        Seeds weights, shuffling, dropout, augmentation and splits.
 
     Attributes
     ----------
