@@ -22,6 +22,7 @@ test: .venv/test.stamp
 lint: .venv/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m mypy
 	find skprog -name "*.py" | sort | xargs $(BIN)/python -m numpydoc lint
 
 bench: .venv/test.stamp

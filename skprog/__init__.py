@@ -20,7 +20,7 @@ _OPTIONAL = ("matplotlib", "pillow", "onnx", "onnxscript", "onnxruntime", "dask"
 __all__ = ["__version__", "show_versions", *_ESTIMATORS]
 
 
-def show_versions():
+def show_versions() -> None:
     """Print the versions of Python, skprog and the packages it uses, for a bug report.
 
     Examples
@@ -43,11 +43,11 @@ def show_versions():
 
 
 # Estimators load torch; `from skprog.decision import ema` on a small device should not.
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     if name in _ESTIMATORS:
         return getattr(_import_module("skprog.estimators"), name)
     raise AttributeError(f"module 'skprog' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*__all__, *(name for name in globals() if not name.startswith("_"))})

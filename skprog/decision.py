@@ -3,6 +3,10 @@
 The flow is RUL in s -> :func:`ema` -> smoothed RUL <= ``threshold * max_life`` -> replace.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.signal import lfilter
 from sklearn.base import BaseEstimator
@@ -10,10 +14,15 @@ from sklearn.base import BaseEstimator
 from ._checks import as_numbers, check_finite, check_number
 from ._runs import all_one_run, check_time, run_bounds, run_starts
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
 __all__ = ["MaintenanceRule", "ema", "replacement_time"]
 
 
-def ema(rul, runs=None, *, span=30):
+def ema(rul: ArrayLike, runs: ArrayLike | None = None, *, span: float = 30) -> np.ndarray:
     """Smooth the RUL along each run by an exponential moving average.
 
     The first value of a run is kept; from then on ``s[i] = a * rul[i] + (1 - a) * s[i - 1]`` with
@@ -60,7 +69,15 @@ def ema(rul, runs=None, *, span=30):
     return smoothed
 
 
-def replacement_time(rul, runs, time, *, max_life, threshold=0.1, span=30):
+def replacement_time(
+    rul: ArrayLike,
+    runs: ArrayLike | None,
+    time: ArrayLike,
+    *,
+    max_life: float,
+    threshold: float = 0.1,
+    span: float = 30,
+) -> np.ndarray:
     """Find when each run's smoothed RUL first comes down to the threshold.
 
     Parameters
@@ -98,7 +115,7 @@ def replacement_time(rul, runs, time, *, max_life, threshold=0.1, span=30):
     array([10., nan])
     """
     rows = replacement_rows(rul, runs, max_life=max_life, threshold=threshold, span=span)
-    time = check_time(time, all_one_run(runs, len(rul)))
+    time = check_time(time, all_one_run(runs, np.size(rul)))
     return np.where(rows < 0, np.nan, time[rows])
 
 
@@ -128,12 +145,14 @@ class MaintenanceRule(BaseEstimator):
     array([False, False,  True,  True])
     """
 
-    def __init__(self, threshold=0.1, *, span=30, max_life=None):
+    def __init__(
+        self, threshold: float = 0.1, *, span: float = 30, max_life: float | None = None
+    ) -> None:
         self.threshold = threshold
         self.span = span
         self.max_life = max_life
 
-    def decide(self, rul, runs=None):
+    def decide(self, rul: ArrayLike, runs: ArrayLike | None = None) -> np.ndarray:
         """Say for each window whether the unit is to be replaced.
 
         Parameters
@@ -154,13 +173,14 @@ class MaintenanceRule(BaseEstimator):
             If ``max_life`` is None, or see :func:`replacement_time`.
         """
         rows = self._rows(rul, runs, self.max_life)
-        replace = np.zeros(len(rul), dtype=bool)
-        for row, (_, stop) in zip(rows, run_bounds(all_one_run(runs, len(rul))), strict=True):
+        replace = np.zeros(np.size(rul), dtype=bool)
+        bounds = run_bounds(all_one_run(runs, np.size(rul)))
+        for row, (_, stop) in zip(rows, bounds, strict=True):
             if row >= 0:
                 replace[row:stop] = True
         return replace
 
-    def replacement_times(self, rul, X):
+    def replacement_times(self, rul: ArrayLike, X: Any) -> dict[str, Any]:
         """Find when each run is to be replaced.
 
         Parameters
@@ -183,7 +203,7 @@ class MaintenanceRule(BaseEstimator):
         """
         return self._times(rul, X, self.max_life)
 
-    def apply(self, estimator, X):
+    def apply(self, estimator: BaseEstimator, X: Any) -> dict[str, Any]:
         """Predict the RUL of each run and find when it is to be replaced.
 
         Parameters
@@ -205,24 +225,28 @@ class MaintenanceRule(BaseEstimator):
         """
         return self._times(estimator.predict(X), X, find_max_life(estimator, self.max_life))
 
-    def _times(self, rul, X, max_life):
-        if getattr(X, "time", None) is None:
+    def _times(self, rul: ArrayLike, X: Any, max_life: float | None) -> dict[str, Any]:
+        time = getattr(X, "time", None)
+        if time is None:
             raise ValueError("X has no time; pass time= to RunSequences.from_runs.")
-        _check_max_life_given(max_life)
+        given = {"max_life": _given(max_life), "threshold": self.threshold, "span": self.span}
         runs = np.asarray(X.runs)
-        times = replacement_time(
-            rul, runs, X.time, max_life=max_life, threshold=self.threshold, span=self.span
-        )
+        times = replacement_time(rul, runs, time, **given)
         return dict(zip(runs[run_starts(runs)].tolist(), times.tolist(), strict=True))
 
-    def _rows(self, rul, runs, max_life):
-        _check_max_life_given(max_life)
-        return replacement_rows(
-            rul, runs, max_life=max_life, threshold=self.threshold, span=self.span
-        )
+    def _rows(self, rul: ArrayLike, runs: ArrayLike | None, max_life: float | None) -> np.ndarray:
+        given = {"max_life": _given(max_life), "threshold": self.threshold, "span": self.span}
+        return replacement_rows(rul, runs, **given)
 
 
-def replacement_rows(rul, runs, *, max_life, threshold, span):
+def replacement_rows(
+    rul: ArrayLike,
+    runs: ArrayLike | None,
+    *,
+    max_life: float,
+    threshold: float,
+    span: float,
+) -> np.ndarray:
     """Return the row of each run's first window at the threshold, (n_runs,); -1 for none."""
     check_number("max_life", max_life, above=0)
     check_number("threshold", threshold, minimum=0, maximum=1)
@@ -235,7 +259,7 @@ def replacement_rows(rul, runs, *, max_life, threshold, span):
     return np.array([row if at_threshold[row] else -1 for row in first])
 
 
-def find_max_life(estimator, max_life=None):
+def find_max_life(estimator: BaseEstimator, max_life: float | None = None) -> float:
     """Return ``max_life`` if given, else the one an estimator, or one inside it, has learnt."""
     if max_life is not None:
         return max_life
@@ -248,7 +272,7 @@ def find_max_life(estimator, max_life=None):
     return found
 
 
-def _search_max_life(estimator):
+def _search_max_life(estimator: Any) -> float | None:
     if hasattr(estimator, "max_life_"):
         return estimator.max_life_
     if hasattr(estimator, "transformer_"):
@@ -264,14 +288,15 @@ def _search_max_life(estimator):
     return max((life for life in lives if life is not None), default=None)
 
 
-def _check_max_life_given(max_life):
+def _given(max_life: float | None) -> float:
     if max_life is None:
         raise ValueError(
             "max_life is None; pass max_life=model.max_life_, or use apply(estimator, X)."
         )
+    return max_life
 
 
-def _check_rul(rul, runs):
+def _check_rul(rul: ArrayLike, runs: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
     rul = as_numbers("rul", rul)
     if rul.ndim == 0 or rul.size == 0:
         raise ValueError(f"rul of shape {rul.shape} holds none; at least 1 window is required.")

@@ -1,17 +1,31 @@
 """Pipelines that the documentation recommends, put together and chosen on real data."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.pipeline import make_pipeline
 
 from .estimators import DistributionalRUL
 from .preprocessing import AccelRotation45, BandEnergies, WelchSpectrogram
 
+if TYPE_CHECKING:
+    import numpy as np
+    from sklearn.pipeline import Pipeline
+
 __all__ = ["bearing_rul_pipeline"]
 
 
 def bearing_rul_pipeline(
-    *, fs=25_600, f_max=8400, context=True, n_estimators=100, n_jobs=None, random_state=None
-):
+    *,
+    fs: float = 25_600,
+    f_max: float | None = 8400,
+    context: bool = True,
+    n_estimators: int = 100,
+    n_jobs: int | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> Pipeline:
     """Return trees on band energies that predict the RUL of unseen bearings.
 
     Spectrograms of both accelerometers and of their direction at 45°, energies in 12 bands, age and

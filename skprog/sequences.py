@@ -1,12 +1,22 @@
 """Sequences of windows that carry their own past, without copying it."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from numbers import Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ._checks import as_numbers, check_integer, check_plain
 from ._runs import check_runs, check_time, run_starts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    import pandas as pd
+    from numpy.typing import ArrayLike
 
 __all__ = ["RunSequences"]
 
@@ -67,8 +77,17 @@ class RunSequences:
     """
 
     def __init__(
-        self, windows, index, runs, ends, *, time=None, age=None, context=None, context_names=None
-    ):
+        self,
+        windows: np.ndarray,
+        index: np.ndarray,
+        runs: np.ndarray,
+        ends: np.ndarray,
+        *,
+        time: np.ndarray | None = None,
+        age: np.ndarray | None = None,
+        context: np.ndarray | None = None,
+        context_names: tuple[str, ...] | None = None,
+    ) -> None:
         self.windows = windows
         self.index = index
         self.runs = runs
@@ -79,7 +98,16 @@ class RunSequences:
         self.context_names = context_names
 
     @classmethod
-    def from_runs(cls, windows, runs, *, n_steps=32, pad=True, time=None, context=None):
+    def from_runs(
+        cls,
+        windows: ArrayLike,
+        runs: ArrayLike,
+        *,
+        n_steps: int = 32,
+        pad: bool = True,
+        time: ArrayLike | None = None,
+        context: ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame | None = None,
+    ) -> RunSequences:
         """Form the sequences of whole runs.
 
         Parameters
@@ -132,8 +160,8 @@ class RunSequences:
             time = time[ends]
         names = None
         if context is not None:
-            context, names = _as_context(context, len(windows))
-            context = context[ends]
+            columns, names = _as_context(context, len(windows))
+            context = columns[ends]
         return cls(
             windows,
             index,
@@ -146,29 +174,29 @@ class RunSequences:
         )
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, ...]:
         """Shape of the stacked array."""
         return (*self.index.shape, *self.windows.shape[1:])
 
     @property
-    def ndim(self):
+    def ndim(self) -> int:
         """Number of axes of the stacked array."""
         return len(self.shape)
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype:
         """Type of the windows."""
         return self.windows.dtype
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         """Bytes held: windows and index."""
         return self.windows.nbytes + self.index.nbytes
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.index)
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> Any:
         if isinstance(key, tuple):
             if len(key) != 2 or key[1] is not Ellipsis:
                 raise IndexError(
@@ -194,12 +222,12 @@ class RunSequences:
             context_names=self.context_names,
         )
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
             raise ValueError("Stacking sequences copies their windows; copy=False cannot hold.")
         return np.asarray(self.windows[self.index], dtype=dtype)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         stacked = self.index.size * self.windows[:1].nbytes
         return (
             f"RunSequences({len(np.unique(self.runs))} runs, {len(self)} rows, "
@@ -207,7 +235,7 @@ class RunSequences:
             f"{stacked / 1e6:.3g} MB stacked)"
         )
 
-    def map(self, f):
+    def map(self, f: Callable[[np.ndarray], ArrayLike]) -> RunSequences:
         """Apply a function to the windows in use, once each.
 
         Parameters
@@ -246,7 +274,7 @@ class RunSequences:
         )
 
 
-def _as_key(key):
+def _as_key(key: Any) -> Any:
     """Return an index that NumPy takes: nullable masks and empty lists are objects or floats."""
     array = np.asarray(key)
     if array.ndim == 1 and array.dtype == object:
@@ -256,7 +284,7 @@ def _as_key(key):
     return key
 
 
-def _as_windows(windows):
+def _as_windows(windows: Any) -> np.ndarray:
     if not hasattr(windows, "__array__") and np.iterable(windows):
         windows = list(windows)
         try:
@@ -280,7 +308,7 @@ def _as_windows(windows):
     return windows
 
 
-def _refuse_short_runs(ids, lengths, n_steps):
+def _refuse_short_runs(ids: np.ndarray, lengths: np.ndarray, n_steps: int) -> None:
     short = np.flatnonzero(lengths < n_steps)
     if len(short):
         raise ValueError(
@@ -289,10 +317,10 @@ def _refuse_short_runs(ids, lengths, n_steps):
         )
 
 
-def _as_context(context, n_windows):
+def _as_context(context: Any, n_windows: int) -> tuple[np.ndarray, tuple[str, ...] | None]:
     names = None
     if isinstance(context, Mapping) or hasattr(context, "columns"):
-        names = tuple(getattr(context, "columns", context))
+        names = tuple(context.columns if hasattr(context, "columns") else context)
         columns = [as_numbers(f"context column {name}", context[name]) for name in names]
         shapes = {column.shape for column in columns}
         if shapes != {(n_windows,)}:

@@ -1,10 +1,19 @@
 """The adapter that makes a classifier of this package one of sktime's."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sktime.classification.base import BaseClassifier
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from sklearn.base import BaseEstimator
 
 __all__ = ["SktimeClassifier"]
 
@@ -102,12 +111,12 @@ class SktimeClassifier(BaseClassifier):
         "capability:predict_proba": True,
     }
 
-    def __init__(self, estimator):
+    def __init__(self, estimator: BaseEstimator) -> None:
         self.estimator = estimator
         super().__init__()
         self._set_capabilities()
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, those of the estimator included.
 
         Parameters
@@ -131,7 +140,7 @@ class SktimeClassifier(BaseClassifier):
         return self
 
     @classmethod
-    def get_test_params(cls, parameter_set="default"):
+    def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
         """Return the settings with which sktime tests the class.
 
         Parameters
@@ -146,7 +155,7 @@ class SktimeClassifier(BaseClassifier):
         """
         from .estimators import GHLClassifier, TimeSeriesClassifier
 
-        small = {"max_epochs": 1, "device": "cpu", "random_state": 0}
+        small: dict[str, Any] = {"max_epochs": 1, "device": "cpu", "random_state": 0}
         ghl = GHLClassifier(n_filters=(4,), kernel_sizes=(5,), dense_units=8, **small)
         fcn = TimeSeriesClassifier("fcn", network_params={"n_filters": (4, 4, 4)}, **small)
         return [
@@ -155,7 +164,7 @@ class SktimeClassifier(BaseClassifier):
             {"estimator": make_pipeline(FunctionTransformer(np.diff), clone(ghl))},
         ]
 
-    def _set_capabilities(self):
+    def _set_capabilities(self) -> None:
         """Set the tags that depend on the estimator."""
         unequal = takes_unequal_lengths(self.estimator)
         seeds = [
@@ -173,26 +182,26 @@ class SktimeClassifier(BaseClassifier):
             }
         )
 
-    def _fit(self, X, y):
+    def _fit(self, X: Any, y: np.ndarray) -> Self:
         check_classifier(self.estimator)
         self.estimator_ = clone(self.estimator).fit(as_cases(X), y)
         return self
 
-    def _predict(self, X):
+    def _predict(self, X: Any) -> np.ndarray:
         return self.estimator_.predict(self._cases(X))
 
-    def _predict_proba(self, X):
+    def _predict_proba(self, X: Any) -> np.ndarray:
         if not hasattr(self.estimator_, "predict_proba"):
             return super()._predict_proba(X)
         return self.estimator_.predict_proba(self._cases(X))
 
-    def _cases(self, X):
+    def _cases(self, X: Any) -> np.ndarray | list[np.ndarray]:
         """Return cases in a list where they may be of other lengths than those fitted."""
         X = as_cases(X)
         return list(X) if takes_unequal_lengths(self.estimator_) else X
 
 
-def takes_unequal_lengths(estimator):
+def takes_unequal_lengths(estimator: Any) -> bool:
     """Tell whether an estimator, or each step of a pipeline, takes series of unequal length."""
     steps = [step for _, step in getattr(estimator, "steps", [("", estimator)])]
     return all(
@@ -201,7 +210,7 @@ def takes_unequal_lengths(estimator):
     )
 
 
-def check_classifier(estimator):
+def check_classifier(estimator: Any) -> None:
     """Refuse anything but an instance of a classifier of scikit-learn's kind."""
     if isinstance(estimator, type):
         raise TypeError(f"estimator is the class {estimator.__name__}; give an instance of it.")
@@ -214,7 +223,7 @@ def check_classifier(estimator):
         )
 
 
-def as_cases(X):
+def as_cases(X: Any) -> np.ndarray | list[np.ndarray]:
     """Return a panel as an array (n_cases, n_channels, n_timepoints), or if unequal as a list."""
     if isinstance(X, np.ndarray):
         return X

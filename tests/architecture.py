@@ -39,13 +39,15 @@ _parsed = cache(ast.parse)
 def imports(path, *, at_load=False):
     """Yield (module, name) for what a file imports, the name None for a module as a whole.
 
-    With ``at_load`` only what is imported outside functions.
+    With ``at_load`` only what is imported outside functions and not for types alone.
     """
     above = ("skprog", *parts(path)[:-1])
     nodes = [tree(path)]
     while nodes:
         node = nodes.pop()
         if at_load and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if at_load and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue
         nodes += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):

@@ -1,5 +1,7 @@
 """The core of the learning-rate range test: raise the rate batch by batch, watch the loss."""
 
+from __future__ import annotations
+
 import contextlib
 import copy
 import itertools
@@ -79,7 +81,13 @@ class LRRange:
     LRRange(lr_min_=0.004, lr_max_=0.1, n_tried=61, weight_decays=[0.0])
     """
 
-    def __init__(self, raw_curves, weight_decay, n_batches, time=math.nan):
+    def __init__(
+        self,
+        raw_curves: dict[float, tuple[np.ndarray, np.ndarray]],
+        weight_decay: float,
+        n_batches: int,
+        time: float = math.nan,
+    ) -> None:
         self.raw_losses_ = {decay: losses for decay, (_, losses) in raw_curves.items()}
         self.curves_ = {decay: (lrs, smoothed(y)) for decay, (lrs, y) in raw_curves.items()}
         self.weight_decay_ = weight_decay
@@ -88,7 +96,7 @@ class LRRange:
         self.suggestions_ = suggestions(*self.curves_[weight_decay], n_batches)
 
     @property
-    def lr_max_(self):
+    def lr_max_(self) -> float:
         """Highest learning rate to train with, a tenth of that of the lowest loss."""
         lr = self.suggestions_["minimum"]
         if not math.isnan(lr):
@@ -103,12 +111,12 @@ class LRRange:
         )
 
     @property
-    def lr_lowest_loss_(self):
+    def lr_lowest_loss_(self) -> float:
         """Learning rate of the lowest loss, ten times ``lr_max_``, at the edge of divergence."""
         return 10 * self.lr_max_
 
     @property
-    def lr_min_(self):
+    def lr_min_(self) -> float:
         """Learning rate to begin and end a cycle with, ``lr_max_`` / 25."""
         return self.lr_max_ / 25
 

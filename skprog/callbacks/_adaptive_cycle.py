@@ -1,7 +1,15 @@
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from .._checks import check_integer, check_number, check_option
 from ._cycle import Cycle
+
+if TYPE_CHECKING:
+    from typing import Any, Literal
+
+    from skorch import NeuralNet
 
 
 class AdaptiveCycle(Cycle):
@@ -99,22 +107,22 @@ class AdaptiveCycle(Cycle):
 
     def __init__(
         self,
-        lr_max=None,
+        lr_max: float | None = None,
         *,
-        lr_min=None,
-        lr_final=None,
-        n_updates=None,
-        patience=5,
-        factor=0.5,
-        pct_start=0.3,
-        three_phase=False,
-        cycle_momentum=True,
-        restart="remaining",
-        reduce_from="current",
-        monitor="valid_loss",
-        min_delta=0.0,
-        count_from="start",
-    ):
+        lr_min: float | None = None,
+        lr_final: float | None = None,
+        n_updates: int | None = None,
+        patience: int = 5,
+        factor: float = 0.5,
+        pct_start: float = 0.3,
+        three_phase: bool = False,
+        cycle_momentum: bool = True,
+        restart: Literal["remaining", "full"] = "remaining",
+        reduce_from: Literal["current", "max"] = "current",
+        monitor: str = "valid_loss",
+        min_delta: float = 0.0,
+        count_from: Literal["start", "peak"] = "start",
+    ) -> None:
         self.lr_max = lr_max
         self.lr_min = lr_min
         self.lr_final = lr_final
@@ -141,7 +149,9 @@ class AdaptiveCycle(Cycle):
         if not isinstance(self.monitor, str):
             raise TypeError(f"monitor={self.monitor!r} must be the name of a history entry.")
 
-    def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+    def on_epoch_begin(
+        self, net: NeuralNet, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any
+    ) -> None:
         if dataset_valid is None and self.monitor.startswith("valid"):
             raise ValueError(
                 f"{type(self).__name__}(monitor={self.monitor!r}) needs validation data; hold some "
@@ -149,7 +159,7 @@ class AdaptiveCycle(Cycle):
             )
         super().on_epoch_begin(net, dataset_train=dataset_train, **kwargs)
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         if self.monitor not in net.history[-1]:
             raise ValueError(
                 f"monitor={self.monitor!r} is no entry of the history, which has "
@@ -157,7 +167,7 @@ class AdaptiveCycle(Cycle):
             )
         value = net.history[-1, self.monitor]
         if math.isfinite(value) and value < self.best_value_ - self.min_delta:
-            self.best_value_ = value
+            self.best_value_: float = value
             self.n_waited_ = 0
         elif self.count_from == "start" or not self._is_rising():
             self.n_waited_ += 1

@@ -1,9 +1,17 @@
+from __future__ import annotations
+
 import copy
 import math
+from typing import TYPE_CHECKING
 
 from skorch.callbacks import Callback
 
 from .._checks import check_integer
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from skorch import NeuralNet
 
 
 class BestWeights(Callback):
@@ -26,11 +34,11 @@ class BestWeights(Callback):
         That value.
     """
 
-    def __init__(self, monitor="valid_loss", *, patience=None):
+    def __init__(self, monitor: str = "valid_loss", *, patience: int | None = None) -> None:
         self.monitor = monitor
         self.patience = patience
 
-    def initialize(self):
+    def initialize(self) -> Self:
         if self.patience is not None:
             check_integer("patience", self.patience)
         return self
@@ -39,13 +47,13 @@ class BestWeights(Callback):
         # After training the net itself has these weights, and may have left the device.
         return {**vars(self), "best_state_": None}
 
-    def on_train_begin(self, net, **kwargs):
+    def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         self.n_before_ = len(net.history)
         self.best_epoch_ = 0
         self.best_value_ = math.inf
         self.best_state_ = None
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         epoch = len(net.history)
         value = net.history[-1, self.monitor]
         if value < self.best_value_:
@@ -56,6 +64,6 @@ class BestWeights(Callback):
         if self.patience is not None and n_waited >= self.patience:
             raise KeyboardInterrupt
 
-    def on_train_end(self, net, **kwargs):
+    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
         if self.best_state_ is not None:
             net.module_.load_state_dict(self.best_state_)

@@ -1,11 +1,19 @@
 """What the cyclic schedules share: the cycle's formula and its place in a training."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from skorch.callbacks import Callback
 
 from .._checks import check_integer, check_number, check_option
 from ._conflicts import other_schedules
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from skorch import NeuralNet
 
 MOMENTA = (0.95, 0.85)
 
@@ -19,9 +27,9 @@ class Cycle(Callback):
 
     sets_learning_rate = True
 
-    def initialize(self):
+    def initialize(self) -> Self:
         self._check_params()
-        self.group_scales_ = None
+        self.group_scales_: Any = None
         return self
 
     def _check_params(self):
@@ -41,7 +49,9 @@ class Cycle(Callback):
         if self.lr_max is not None:
             self._check_rates(*self._rates(self.lr_max))
 
-    def schedule(self, n_batches, *, lr=None):
+    def schedule(
+        self, n_batches: int, *, lr: float | None = None
+    ) -> tuple[list[float], list[float] | None]:
         """Return the rates of a training that never restarts.
 
         Parameters
@@ -75,16 +85,16 @@ class Cycle(Callback):
         momenta = [self._momentum(place, n_updates) for place in places]
         return lrs, momenta if self.cycle_momentum else None
 
-    def on_train_begin(self, net, **kwargs):
+    def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         self.n_batches_ = None
 
-    def on_epoch_begin(self, net, dataset_train=None, **kwargs):
+    def on_epoch_begin(self, net: NeuralNet, dataset_train: Any = None, **kwargs: Any) -> None:
         # Batches left over where a training resumed with more epochs get a cycle of their own.
         if self.n_batches_ is None or self.n_trained_ >= self.n_batches_:
             self._begin(net, dataset_train)
         net.history.record("lr", self._next_lr())
 
-    def on_batch_begin(self, net, training=False, **kwargs):
+    def on_batch_begin(self, net: NeuralNet, training: bool = False, **kwargs: Any) -> None:
         if not training:
             return
         lr = self._next_lr()
@@ -100,7 +110,7 @@ class Cycle(Callback):
                 else:
                     group["momentum"] = momentum
 
-    def on_batch_end(self, net, training=False, **kwargs):
+    def on_batch_end(self, net: NeuralNet, training: bool = False, **kwargs: Any) -> None:
         self.n_trained_ += bool(training)
 
     def _begin(self, net, dataset_train):

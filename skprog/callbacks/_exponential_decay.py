@@ -1,6 +1,15 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from skorch.callbacks import Callback
 
 from .._checks import check_number
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from skorch import NeuralNet
 
 
 class ExponentialDecay(Callback):
@@ -15,19 +24,19 @@ class ExponentialDecay(Callback):
         Learning rate of an epoch over that of the one before; in (0, 1].
     """
 
-    def __init__(self, factor=0.8):
+    def __init__(self, factor: float = 0.8) -> None:
         self.factor = factor
 
-    def initialize(self):
+    def initialize(self) -> Self:
         check_number("factor", self.factor, above=0, maximum=1)
         return self
 
     @property
-    def sets_learning_rate(self):
+    def sets_learning_rate(self) -> bool:
         """Whether the factor is another than 1."""
         return self.factor != 1
 
-    def on_epoch_begin(self, net, **kwargs):
+    def on_epoch_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         for group in net.optimizer_.param_groups:
             initial = group.setdefault("initial_lr", group["lr"])
             if self.factor != 1:

@@ -1,6 +1,15 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from skorch.callbacks import Callback
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from skorch import NeuralNet
 
 
 class F1Annealing(Callback):
@@ -18,11 +27,11 @@ class F1Annealing(Callback):
         F1-score of each class in the last epoch; None before any.
     """
 
-    def initialize(self):
+    def initialize(self) -> Self:
         self.f1_scores_ = None
         return self
 
-    def on_epoch_begin(self, net, **kwargs):
+    def on_epoch_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         if not hasattr(net.criterion_, "anneal"):
             raise ValueError(
                 f"F1Annealing needs a loss that anneals, such as GradientHarmonizedLoss, not "
@@ -33,9 +42,16 @@ class F1Annealing(Callback):
             net.criterion_.anneal(self.f1_scores_)
         factor = getattr(net.criterion_, "annealing_factor", None)
         net.history.record("annealing_factor", None if factor is None else list(map(float, factor)))
-        self.confusion_ = None
+        self.confusion_: Any = None
 
-    def on_batch_end(self, net, batch, training, y_pred=None, **kwargs):
+    def on_batch_end(
+        self,
+        net: NeuralNet,
+        batch: Any,
+        training: bool,
+        y_pred: Any = None,
+        **kwargs: Any,
+    ) -> None:
         if not training:
             return
         n_classes = y_pred.shape[1]
@@ -43,7 +59,7 @@ class F1Annealing(Callback):
         counts = torch.bincount(pairs, minlength=n_classes**2)
         self.confusion_ = counts if self.confusion_ is None else self.confusion_ + counts
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         n_classes = len(net.criterion_.class_counts)
         confusion = self.confusion_.reshape(n_classes, n_classes).cpu().numpy()
         self.confusion_ = None

@@ -1,9 +1,18 @@
+from __future__ import annotations
+
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from skorch.callbacks import Callback
 from skorch.history import History
+
+if TYPE_CHECKING:
+    from os import PathLike
+    from typing import Any, Self
+
+    from skorch import NeuralNet
 
 
 class FitCheckpoint(Callback):
@@ -23,12 +32,14 @@ class FitCheckpoint(Callback):
         Hashes of hyperparameters and data; a file with others is refused.
     """
 
-    def __init__(self, path, *, seed=0, origin=None):
+    def __init__(
+        self, path: str | PathLike[str], *, seed: int = 0, origin: dict[str, str] | None = None
+    ) -> None:
         self.path = path
         self.seed = seed
         self.origin = origin
 
-    def initialize(self):
+    def initialize(self) -> Self:
         path = Path(self.path)
         if path.is_dir() or not path.parent.is_dir():
             raise ValueError(
@@ -36,7 +47,7 @@ class FitCheckpoint(Callback):
             )
         return self
 
-    def of_network(self, i):
+    def of_network(self, i: int) -> Self:
         """Return the checkpoint of the i-th of several networks, 0 the first.
 
         Parameters
@@ -55,7 +66,7 @@ class FitCheckpoint(Callback):
         origin = {**(self.origin or {}), "seed": str(self.seed)}
         return FitCheckpoint(f"{os.fspath(self.path)}.{i}", seed=self.seed, origin=origin)
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         state = {
             "seed": self.seed,
             "origin": self.origin or {},
@@ -71,7 +82,7 @@ class FitCheckpoint(Callback):
         torch.save(state, unfinished)
         os.replace(unfinished, path)
 
-    def load(self, device="cpu"):
+    def load(self, device: str = "cpu") -> dict[str, Any] | None:
         """Read the file.
 
         Parameters
@@ -109,7 +120,7 @@ class FitCheckpoint(Callback):
             )
         return state
 
-    def restore(self, net):
+    def restore(self, net: NeuralNet) -> int:
         """Put a net that has begun its training where the file left it.
 
         Parameters

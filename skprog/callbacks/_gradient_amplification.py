@@ -1,3 +1,7 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from skorch.callbacks import Callback
@@ -14,6 +18,11 @@ from ._amplification_phases import (
 from ._conflicts import SCALE_FREE, check_last_with_gradients, other_schedules
 from ._gradient_measure import MEASURES, GradientSums, normalise_measures
 from ._layers import check_layer_types, find_layers, select_layers, why_none
+
+if TYPE_CHECKING:
+    from typing import Any, Literal, Self
+
+    from skorch import NeuralNet
 
 # There during a training only.
 IN_TRAINING = (
@@ -125,19 +134,19 @@ class GradientAmplification(Callback):
 
     def __init__(
         self,
-        schedule="params_1",
+        schedule: str | list[tuple] = "params_1",
         *,
-        measure="G",
-        case=1,
-        threshold=1.5,
-        factor=2.0,
-        reselect_every=None,
-        strategy="intelligent",
-        group="module",
-        layer_types=None,
-        apply_to="gradient",
-        random_state=None,
-    ):
+        measure: Literal["G", "G_prime"] = "G",
+        case: Literal[1, 2] = 1,
+        threshold: float = 1.5,
+        factor: float = 2.0,
+        reselect_every: int | None = None,
+        strategy: Literal["intelligent", "random", "all"] = "intelligent",
+        group: Literal["module", "parameter", "conv_bn"] = "module",
+        layer_types: tuple[str | type, ...] | None = None,
+        apply_to: Literal["gradient", "update"] = "gradient",
+        random_state: int | None = None,
+    ) -> None:
         self.schedule = schedule
         self.measure = measure
         self.case = case
@@ -150,10 +159,10 @@ class GradientAmplification(Callback):
         self.apply_to = apply_to
         self.random_state = random_state
 
-    def initialize(self):
+    def initialize(self) -> Self:
         self._check_params()
-        self.amplified_layers_ = []
-        self.group_scales_ = None
+        self.amplified_layers_: list[str] = []
+        self.group_scales_: Any = None
         return self
 
     def _check_params(self):
@@ -175,7 +184,7 @@ class GradientAmplification(Callback):
             check_integer("random_state", self.random_state, minimum=0)
 
     @property
-    def sets_learning_rate(self):
+    def sets_learning_rate(self) -> bool:
         """Whether a phase of the schedule has a learning rate."""
         self._check_params()
         return isinstance(self.schedule, str) or any(
@@ -186,7 +195,7 @@ class GradientAmplification(Callback):
     def _amplifies(self):
         return isinstance(self.schedule, str) or any(phase[2] for phase in self.schedule)
 
-    def phases(self, max_epochs, *, lr=None):
+    def phases(self, max_epochs: int, *, lr: float | None = None) -> list[tuple]:
         """Return the phases of a training.
 
         Parameters
@@ -225,10 +234,10 @@ class GradientAmplification(Callback):
         warn_of_single_epochs(phases)
         return phases
 
-    def on_train_begin(self, net, **kwargs):
+    def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         self._check_net(net)
-        self._phases = None
-        self.planned_epochs_ = None
+        self._phases: Any = None
+        self.planned_epochs_: Any = None
         self._has_warned = False
         if self.group_scales_ is None and self.sets_learning_rate:
             # Parameters that are given another rate than the rest keep their share of it.
@@ -242,8 +251,8 @@ class GradientAmplification(Callback):
             )
         # Read, not drawn, so that the training stays as it is without this callback.
         self.seed_ = torch.initial_seed() if self.random_state is None else self.random_state
-        self._sums = None
-        self._before = None
+        self._sums: Any = None
+        self._before: Any = None
 
     def _find_layers(self, net):
         return find_layers(net.module_, group=self.group, layer_types=self.layer_types)
@@ -285,7 +294,7 @@ class GradientAmplification(Callback):
             )
         return phases
 
-    def on_epoch_begin(self, net, **kwargs):
+    def on_epoch_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         epoch = len(net.history)
         if self._phases is None or epoch > self.planned_epochs_[1]:
             self._phases = self._plan(net)
@@ -318,7 +327,7 @@ class GradientAmplification(Callback):
         return net.optimizer_.param_groups[0]["lr"] / self.group_scales_[0]
 
     @torch.no_grad()
-    def on_grad_computed(self, net, named_parameters, **kwargs):
+    def on_grad_computed(self, net: NeuralNet, named_parameters: Any, **kwargs: Any) -> None:
         if self._sums is not None:
             self._sums.add()
         amplified = [parameter for parameter in self._amplified if parameter.grad is not None]
@@ -330,14 +339,15 @@ class GradientAmplification(Callback):
             torch._foreach_mul_([parameter.grad for parameter in amplified], self._factor)
 
     @torch.no_grad()
-    def on_batch_end(self, net, training=False, **kwargs):
+    def on_batch_end(self, net: NeuralNet, training: bool = False, **kwargs: Any) -> None:
         if training and self._before is not None:
             parameters, before = self._before
             torch._foreach_lerp_(parameters, before, 1 - self._factor)
             self._before = None
 
-    def on_epoch_end(self, net, **kwargs):
-        measures, normalised = {}, {}
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        measures: dict[str, float] = {}
+        normalised: dict[str, float] = {}
         sums, self._sums = self._sums, None
         if sums is not None:
             values = sums.measures(self._layers, self.measure)
@@ -379,10 +389,10 @@ class GradientAmplification(Callback):
             )
             self._has_warned = True
 
-    def on_train_end(self, net, **kwargs):
+    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
         # Parameters of the net and buffers of their size stay out of pickles.
         for name in IN_TRAINING:
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
 
 
 def _lr_of(net):

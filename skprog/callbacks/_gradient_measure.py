@@ -1,16 +1,25 @@
 """How far the gradients of a layer agree, which gradient amplification measures."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 
 from .._checks import as_numbers, check_finite, check_option
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from numpy.typing import ArrayLike
 
 MEASURES = ("G", "G_prime")
 # Values whose absolute values are held at a time, 4 MB of them.
 CHUNK_SIZE = 2**20
 
 
-def gradient_measure(gradients, measure="G"):
+def gradient_measure(gradients: ArrayLike, measure: Literal["G", "G_prime"] = "G") -> float:
     """Compute how far the gradients of a layer point the same way from step to step [1]_.
 
     1 means that no gradient ever changed its sign, noise alone gives about 1/sqrt(n_steps).
@@ -87,7 +96,7 @@ def measure_of_sums(totals, absolutes, measure):
     return ratios / sum(total.numel() for total, _ in pairs)
 
 
-def normalise_measures(measures):
+def normalise_measures(measures: ArrayLike) -> np.ndarray:
     """Standardise measures over the layers of a network [1]_.
 
     Parameters

@@ -1,7 +1,16 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 from skorch.callbacks import Callback
 
 from .._checks import check_integer
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from skorch import NeuralNet
 
 
 class GradientSimilarity(Callback):
@@ -23,26 +32,33 @@ class GradientSimilarity(Callback):
        equation divides by N where the mean takes N².
     """
 
-    def __init__(self, max_samples=500):
+    def __init__(self, max_samples: int = 500) -> None:
         self.max_samples = max_samples
 
-    def initialize(self):
+    def initialize(self) -> Self:
         check_integer("max_samples", self.max_samples, minimum=2)
         return self
 
-    def on_epoch_begin(self, net, **kwargs):
+    def on_epoch_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         if not hasattr(net.criterion_, "mean_gradient_angles"):
             raise ValueError(
                 f"GradientSimilarity needs a loss of skprog.losses, not "
                 f"{type(net.criterion_).__name__}."
             )
-        self.batches_ = []
+        self.batches_: list[tuple] = []
 
-    def on_batch_end(self, net, batch, training, y_pred=None, **kwargs):
+    def on_batch_end(
+        self,
+        net: NeuralNet,
+        batch: Any,
+        training: bool,
+        y_pred: Any = None,
+        **kwargs: Any,
+    ) -> None:
         if training:
             self.batches_.append((y_pred.detach(), batch[1].to(y_pred.device)))
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         logits, y = map(torch.cat, zip(*self.batches_, strict=True))
         self.batches_ = []
         angles = net.criterion_.mean_gradient_angles(logits, y, max_samples=self.max_samples)

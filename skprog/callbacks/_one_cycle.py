@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from ._cycle import Cycle
 
 
@@ -59,15 +61,15 @@ class OneCycle(Cycle):
 
     def __init__(
         self,
-        lr_max=None,
+        lr_max: float | None = None,
         *,
-        lr_min=None,
-        lr_final=None,
-        n_updates=None,
-        pct_start=0.3,
-        three_phase=False,
-        cycle_momentum=True,
-    ):
+        lr_min: float | None = None,
+        lr_final: float | None = None,
+        n_updates: int | None = None,
+        pct_start: float = 0.3,
+        three_phase: bool = False,
+        cycle_momentum: bool = True,
+    ) -> None:
         self.lr_max = lr_max
         self.lr_min = lr_min
         self.lr_final = lr_final

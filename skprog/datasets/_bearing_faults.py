@@ -1,7 +1,10 @@
 """Simulated bearings in twelve states."""
 
+from __future__ import annotations
+
 import math
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.signal import oaconvolve
@@ -10,6 +13,9 @@ from sklearn.utils import Bunch
 from .._checks import as_generator, check_integer, check_number
 from ._cwru_states import STATES
 from ._impulses import impulse_train, ring
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 N_BALLS, BALL_DIAMETER, PITCH_DIAMETER = 9, 7.94, 39.04  # mm, SKF 6205
 RPM = 1750
@@ -52,8 +58,13 @@ Simulated
 
 
 def make_bearing_faults(
-    n_per_class=50, *, n_timepoints=1024, fs=12_000.0, snr=3.0, random_state=None
-):
+    n_per_class: int | Sequence[int] = 50,
+    *,
+    n_timepoints: int = 1024,
+    fs: float = 12_000.0,
+    snr: float = 3.0,
+    random_state: int | np.random.RandomState | np.random.Generator | None = None,
+) -> Bunch:
     """Simulate vibration windows of twelve bearing states, normal and faulty.
 
     The states are those of :func:`load_cwru`. Balls that pass a fault strike it at the

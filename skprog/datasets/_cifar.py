@@ -1,12 +1,19 @@
 """Small colour images of ten or a hundred classes."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from .._checks import check_option
 from ._folders import data_folder
+
+if TYPE_CHECKING:
+    from os import PathLike
+    from typing import Literal
 
 CIFAR_PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 SHAPE = (3, 32, 32)
@@ -47,7 +54,9 @@ The pixels are not the official ones: they went through JPEG files, which lose d
 a tenth of the images, accuracies are not comparable to published ones"""
 
 
-def load_cifar(data_home=None, *, version=10):
+def load_cifar(
+    data_home: str | PathLike[str] | None = None, *, version: Literal[10, 100] = 10
+) -> Bunch:
     """Load the images of CIFAR-10 or CIFAR-100 [1]_.
 
     Reads the official binary version. Without it, CIFAR-10 can come from a file

@@ -1,10 +1,13 @@
 """The compact, lossless form of the challenge's bearings."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
 import zipfile
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -26,6 +29,11 @@ from ._femto_files import (
 )
 from ._folders import check_path
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
+    from typing import Any
+
 HEADER = {
     "dataset": "IEEE PHM 2012 Data Challenge / FEMTO-ST PRONOSTIA bearings",
     "source": FEMTO_PAGE,
@@ -41,7 +49,13 @@ HEADER = {
 }
 
 
-def compact_femto(source, target, bearings=None, *, verbose=0):
+def compact_femto(
+    source: str | PathLike[str],
+    target: str | PathLike[str],
+    bearings: str | Sequence[str] | None = None,
+    *,
+    verbose: int = 0,
+) -> dict[str, Any]:
     """Write the compact, lossless form of the IEEE PHM 2012 bearings from the CSV files.
 
     Each bearing becomes a ``.npz`` file of three arrays: ``hi`` (counts of 0.001 g >> 8, int8 or

@@ -1,8 +1,11 @@
 """The bearings of Case Western Reserve University."""
 
+from __future__ import annotations
+
 import os
 import re
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.io import loadmat
@@ -11,6 +14,10 @@ from sklearn.utils import Bunch
 from .._checks import check_integer
 from ._cwru_states import STATES
 from ._folders import data_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
 
 CWRU_PAGE = "https://engineering.case.edu/bearingdatacenter"
 FS = 12_000.0
@@ -68,7 +75,9 @@ Loaded
 """
 
 
-def load_cwru(data_home=None, records=None):
+def load_cwru(
+    data_home: str | PathLike[str] | None = None, records: int | Sequence[int] | None = None
+) -> Bunch:
     """Load bearing states recorded at Case Western Reserve University [1]_.
 
     Reads the original ``.mat`` files, named by the number of the record (``97.mat``): twelve

@@ -1,5 +1,7 @@
 """Imbalanced sets of windows, cut from records."""
 
+from __future__ import annotations
+
 import numpy as np
 from scipy.signal import decimate
 from sklearn.utils import Bunch
@@ -24,14 +26,14 @@ MIN_DECIMATED = 28
 
 
 def cwru_imbalanced(
-    data,
+    data: Bunch,
     *,
-    n_normal=3200,
-    n_fault=64,
-    n_test_per_class=108,
-    n_timepoints=1024,
-    decimate_normal=False,
-):
+    n_normal: int = 3200,
+    n_fault: int = 64,
+    n_test_per_class: int = 108,
+    n_timepoints: int = 1024,
+    decimate_normal: bool = False,
+) -> Bunch:
     """Cut records into imbalanced training windows and balanced test windows, split by time.
 
     The defaults are Set 1 of the gradient harmonized loss paper, 3200 windows of normal bearings
@@ -142,7 +144,7 @@ def cwru_imbalanced(
             for x, label, number in zip(signals, target, records, strict=True)
         ]
 
-    rows = {"train": [], "test": []}
+    rows: dict[str, list] = {"train": [], "test": []}
     lines = []
     for label in np.unique(target):
         members = np.flatnonzero(target == label)
@@ -163,7 +165,7 @@ def cwru_imbalanced(
                 same = np.full(len(first), label), first, np.full(len(first), records[i])
                 part.append((windows[first], *same))
             lines.append(_describe(records[i], names[label], starts))
-    fields = {}
+    fields: dict[str, np.ndarray] = {}
     for part, found in rows.items():
         keys = [f"{field}_{part}" for field in ("X", "y", "starts", "records")]
         columns = map(np.concatenate, zip(*found, strict=True))

@@ -1,8 +1,11 @@
 """The bearings of the IEEE PHM 2012 challenge, as CSV or in the compact form."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 import zipfile
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -26,6 +29,13 @@ from ._femto_files import (
     read_manifest,
 )
 from ._folders import data_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
+    from typing import Literal
+
+    from sklearn.utils import Bunch
 
 # Small: zipfile decompresses about ten times what a read asks for.
 BLOCK_WINDOWS = 8
@@ -58,7 +68,14 @@ Loaded
 """
 
 
-def load_femto(data_home=None, bearings=None, subset=None, *, allow_gaps=False, verbose=0):
+def load_femto(
+    data_home: str | PathLike[str] | None = None,
+    bearings: str | Sequence[str] | None = None,
+    subset: Literal["learning", "test"] | None = None,
+    *,
+    allow_gaps: bool = False,
+    verbose: int = 0,
+) -> Bunch:
     """Load run-to-failure bearings of the IEEE PHM 2012 challenge (FEMTO-ST) [1]_.
 
     Reads the original tree of CSV files (folders ``Learning_set`` and ``Full_Test_Set``) and the

@@ -1,12 +1,18 @@
 """Simulated micrographs of electrospun nanofibres, with beads and without."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 from sklearn.utils import Bunch
 
 from .._checks import as_generator, check_integer, check_number, check_option
+
+if TYPE_CHECKING:
+    from typing import Literal
 
 TARGET_NAMES = ("homogeneous", "nonhomogeneous")
 MIN_SIZE = 64
@@ -42,7 +48,14 @@ known, not to tell how a method does on micrographs.
 """
 
 
-def make_nanofibers(n, *, bead_density=(0, 8), size=1024, difficulty="standard", random_state=None):
+def make_nanofibers(
+    n: int,
+    *,
+    bead_density: tuple[float, float] = (0, 8),
+    size: int = 1024,
+    difficulty: Literal["standard", "easy"] = "standard",
+    random_state: int | np.random.RandomState | np.random.Generator | None = None,
+) -> Bunch:
     """Simulate micrographs of electrospun nanofibres, every second one with beads.
 
     Beads make a mat of fibres nonhomogeneous, and micrographs are classified by them [1]_. Each

@@ -1,13 +1,20 @@
 """The paper's split of the bearings."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from sklearn.utils import Bunch
 
 from ._femto_files import LIVES, check_bearings
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 PAPER_TEST = ("Bearing2_2", "Bearing2_5", "Bearing1_4", "Bearing2_1", "Bearing1_3")
 
 
-def paper_split(bearings):
+def paper_split(bearings: Sequence[str]) -> Bunch:
     """Split bearings into the training and test as the RUL index paper does [1]_.
 
     The paper tests on bearings "3, 13, 7, 2, 6" and trains on the other twelve. Read as the

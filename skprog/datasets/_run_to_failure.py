@@ -1,6 +1,9 @@
 """Simulated bearings that run to failure."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.signal import lfilter
@@ -8,6 +11,9 @@ from scipy.signal import lfilter
 from .._checks import as_generator, check_integer, check_number
 from ._bearing_runs import CONDITIONS, condition_of, run_to_failure_bunch
 from ._impulses import impulse_train, ring
+
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
 
 N_BALLS, BALL_DIAMETER, PITCH_DIAMETER = 13, 3.5, 25.6  # mm
 # Impulses per turn of the shaft: each ball passes a fault of the outer race.
@@ -33,15 +39,15 @@ Simulated
 
 
 def make_run_to_failure(
-    n_runs=6,
+    n_runs: int = 6,
     *,
-    n_windows=150,
-    life_spread=0.3,
-    n_timepoints=2560,
-    fs=25_600.0,
-    period=10.0,
-    random_state=None,
-):
+    n_windows: int = 150,
+    life_spread: float = 0.3,
+    n_timepoints: int = 2560,
+    fs: float = 25_600.0,
+    period: float = 10.0,
+    random_state: int | np.random.RandomState | np.random.Generator | None = None,
+) -> Bunch:
     """Simulate the vibration of bearings from new to failed.
 
     Balls that pass a fault of the outer race strike it at the characteristic frequency BPFO,

@@ -1,17 +1,24 @@
 """Micrographs of a folder and their labels."""
 
+from __future__ import annotations
+
 import csv
 import io
 import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from .._checks import check_integer, warn
 from ._folders import check_path, data_folder
+
+if TYPE_CHECKING:
+    from os import PathLike
+    from typing import Literal
 
 SEM_PAGE = "https://github.com/cagriyardimci/Nanofiber_SEM_Dataset"
 FORMATS = ("PNG", "TIFF", "JPEG")
@@ -28,7 +35,13 @@ Loaded
 """
 
 
-def load_sem(data_home=None, labels=None, *, crop="stated", folder=None):
+def load_sem(
+    data_home: str | PathLike[str] | None = None,
+    labels: str | PathLike[str] | Mapping[str, str] | None = None,
+    *,
+    crop: int | Literal["stated"] = "stated",
+    folder: str | PathLike[str] | None = None,
+) -> Bunch:
     """Load micrographs and their labels, such as those of electrospun nanofibres [1]_.
 
     Reads PNG, TIFF and JPEG files, grey or in colour, of 8 or 16 bits.

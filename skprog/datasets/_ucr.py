@@ -1,16 +1,22 @@
 """Sets of the UCR and UEA archives of time-series classification."""
 
+from __future__ import annotations
+
 import difflib
 import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from ._folders import check_path, data_folder
 from ._ucr_files import SUFFIXES, UCR_PAGE, read_cases
+
+if TYPE_CHECKING:
+    from os import PathLike
 
 # In the wheel of sktime, whose folder also holds sets of other kinds.
 BUNDLED = (
@@ -43,7 +49,7 @@ Loaded
 """
 
 
-def load_ucr(name, data_home=None):
+def load_ucr(name: str, data_home: str | PathLike[str] | None = None) -> Bunch:
     """Load a set of the UCR or UEA archive of time-series classification [1]_, [2]_.
 
     Reads ``NAME_TRAIN`` and ``NAME_TEST`` in the archives' formats: ``.ts``, ``.tsv``, ``.txt`` and

@@ -1,6 +1,9 @@
+from __future__ import annotations
+
 import pickle
 from math import prod
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,6 +13,9 @@ from .._checks import check_integer
 from ._format import to_bytes
 from ._graph import as_graph, last_step
 from ._onnx import DTYPES, to_onnx
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 N_WARM = 3
 
@@ -44,7 +50,9 @@ class Footprint:
     predict: 4.00 ms for one row on one thread
     """
 
-    def __init__(self, n_parameters, n_macs, n_bytes, latency):
+    def __init__(
+        self, n_parameters: int, n_macs: int, n_bytes: dict[str, int], latency: dict[str, float]
+    ) -> None:
         self.n_parameters = n_parameters
         self.n_macs = n_macs
         self.n_bytes = n_bytes
@@ -62,7 +70,7 @@ class Footprint:
         return "\n".join(lines)
 
 
-def footprint(estimator, *, n_repeats=30):
+def footprint(estimator: BaseEstimator, *, n_repeats: int = 30) -> Footprint:
     """Measure what the network of a fitted estimator takes to store and to run.
 
     Parameters

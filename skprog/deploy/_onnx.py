@@ -1,9 +1,12 @@
 """A fitted estimator's network and scaling as an ONNX model."""
 
+from __future__ import annotations
+
 import json
 import logging
 import warnings
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,12 +16,23 @@ from .._checks import check_option
 from ._graph import as_graph, last_step
 from ._persistence import checked_path, write
 
+if TYPE_CHECKING:
+    from os import PathLike
+    from typing import Literal
+
+    from sklearn.base import BaseEstimator
+
 DTYPES = ("float32", "float16")
 # Scaling and biases stay float32: they are few and set the scale of all else.
 N_LARGE = 1024
 
 
-def export_onnx(estimator, path, *, dtype="float32"):
+def export_onnx(
+    estimator: BaseEstimator,
+    path: str | PathLike[str],
+    *,
+    dtype: Literal["float32", "float16"] = "float32",
+) -> None:
     """Write the network of a fitted estimator, with its scaling, as an ONNX model.
 
     The model has one input ``X`` of float32, any number of rows of the shape fitted, and one

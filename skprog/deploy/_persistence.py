@@ -1,12 +1,20 @@
 """Estimators written to a file and read from it, and files replaced as a whole."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ._format import from_bytes, to_bytes
 
+if TYPE_CHECKING:
+    from os import PathLike
 
-def save(estimator, path):
+    from sklearn.base import BaseEstimator
+
+
+def save(estimator: BaseEstimator, path: str | PathLike[str]) -> None:
     """Write a fitted estimator to one file without pickle.
 
     The file is a safetensors file: a JSON text names the classes, hyperparameters and what was
@@ -62,7 +70,7 @@ def save(estimator, path):
     write(path, to_bytes(estimator))
 
 
-def load(path):
+def load(path: str | PathLike[str]) -> BaseEstimator:
     """Read an estimator that :func:`save` wrote.
 
     Classes come from a fixed table of those of skprog, scikit-learn and torch: nothing in the file

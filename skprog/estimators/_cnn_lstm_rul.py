@@ -1,6 +1,8 @@
+from __future__ import annotations
+
 import copy
 from dataclasses import replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -26,6 +28,16 @@ from ..networks import CnnLstm
 from ..preprocessing import RULIndex, rul_of_index
 from ._modules import RULModule
 from ._net_estimator import NetEstimator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
+    from typing import Any, Literal, Self
+
+    from numpy.typing import ArrayLike
+    from torch import nn
+
+    from ..sequences import RunSequences
 
 
 class CnnLstmRUL(RegressorMixin, NetEstimator):
@@ -184,41 +196,41 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
     def __init__(
         self,
         *,
-        target="rul_index",
-        max_life=None,
-        max_rul=None,
-        quantile=None,
-        n_conv_layers=2,
-        n_filters=(4, 8, 8),
-        kernel_sizes=((5, 4), (6, 3), (3, 3)),
-        strides=((1, 2), (1, 1), (1, 1)),
-        pool_size=(2, 2),
-        padding="valid",
-        lstm_units=112,
-        dense_units=(112, 16),
-        dropout=0.0,
-        lr_decay=0.8,
-        chunk_length=16,
-        validation="run",
-        lr=8.64e-4,
-        momentum=0.9,
-        max_epochs=25,
-        batch_size=64,
-        optimizer="adam",
-        weight_decay=0.0,
-        validation_fraction=None,
-        early_stopping=False,
-        n_iter_no_change=10,
-        shuffle=True,
-        warm_start=False,
-        amp=None,
-        callbacks=None,
-        net_params=None,
-        checkpoint=None,
-        device="auto",
-        verbose=0,
-        random_state=None,
-    ):
+        target: Literal["rul_index", "linear"] = "rul_index",
+        max_life: float | None = None,
+        max_rul: float | None = None,
+        quantile: float | None = None,
+        n_conv_layers: int = 2,
+        n_filters: Sequence[int] = (4, 8, 8),
+        kernel_sizes: Sequence[Sequence[int]] = ((5, 4), (6, 3), (3, 3)),
+        strides: Sequence[Sequence[int]] = ((1, 2), (1, 1), (1, 1)),
+        pool_size: Sequence[int] | None = (2, 2),
+        padding: Literal["valid", "same"] = "valid",
+        lstm_units: int = 112,
+        dense_units: Sequence[int] = (112, 16),
+        dropout: float = 0.0,
+        lr_decay: float = 0.8,
+        chunk_length: int = 16,
+        validation: Literal["run", "random"] = "run",
+        lr: float | Literal["auto"] = 8.64e-4,
+        momentum: float = 0.9,
+        max_epochs: int = 25,
+        batch_size: int = 64,
+        optimizer: str | type = "adam",
+        weight_decay: float = 0.0,
+        validation_fraction: float | None = None,
+        early_stopping: bool = False,
+        n_iter_no_change: int = 10,
+        shuffle: bool = True,
+        warm_start: bool = False,
+        amp: Literal["bf16", "fp16"] | None = None,
+        callbacks: Sequence[Any] | None = None,
+        net_params: dict[str, Any] | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        device: str = "auto",
+        verbose: int = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.target = target
         self.max_life = max_life
         self.max_rul = max_rul
@@ -254,7 +266,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(self, X, y):
+    def fit(self, X: RunSequences | ArrayLike, y: ArrayLike) -> Self:
         """Train the network.
 
         Parameters
@@ -288,7 +300,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         return self._fit(X, y)
 
     @of_one_fit
-    def predict(self, X):
+    def predict(self, X: RunSequences | ArrayLike) -> np.ndarray:
         """Predict the RUL.
 
         Parameters
@@ -310,7 +322,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         return self.predict_channels(X).mean(axis=0)
 
     @of_one_fit
-    def predict_channels(self, X):
+    def predict_channels(self, X: RunSequences | ArrayLike) -> np.ndarray:
         """Predict the RUL from each channel by itself.
 
         Parameters
@@ -344,7 +356,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         tags.target_tags.positive_only = True
         return tags
 
-    def check_params(self):
+    def check_params(self) -> None:
         """Refuse parameters that are out of range or of the wrong type."""
         super().check_params()
         check_option("target", self.target, ("rul_index", "linear"))
@@ -418,7 +430,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
             chunk_length=1 if runs is None else self.chunk_length,
         )
 
-    def seconds(self, outputs):
+    def seconds(self, outputs: np.ndarray) -> np.ndarray:
         """Return RUL in s of the network's outputs, refusing NaN and infinity."""
         is_finite = np.isfinite(outputs).all(axis=0)
         if not is_finite.all():
@@ -432,7 +444,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
         return np.clip(outputs, 0, 1) * self.max_life_
 
     @of_one_fit
-    def to_module(self):
+    def to_module(self) -> nn.Module:
         """Return a torch module from sequences (n_sequences, n_steps, ...) to RUL in s."""
         n_steps = self.shape_in_[0]
         index = None if self._target == "linear" else self._index
@@ -443,11 +455,11 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
             max_life=self.max_life_,
         )
 
-    def by_channel(self, windows):
+    def by_channel(self, windows: np.ndarray) -> np.ndarray:
         """Return windows of a sequence as the network takes them, (n_windows, n_channels, ...)."""
         return windows.reshape(len(windows), -1, *_network_shape(self.shape_in_))
 
-    def module_and_params(self):
+    def module_and_params(self) -> tuple[type[nn.Module], dict[str, Any]]:
         """Return the class of the network and what it is built with."""
         geometry = (
             "n_conv_layers",

@@ -1,7 +1,9 @@
 """Intervals of the RUL that hold for a whole run, whatever the model inside."""
 
+from __future__ import annotations
+
 from numbers import Integral
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin
@@ -21,6 +23,13 @@ from ._calibration import (
     rank_of_coverage,
     runs_of_rows,
 )
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from numpy.typing import ArrayLike
+
+    from ..sequences import RunSequences
 
 # Values of all calibration runs that are sorted at a time.
 BLOCK_VALUES = 1 << 21
@@ -160,14 +169,24 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         "guarantee_": lambda value: type(value) is float and 0 <= value < 1,
     }
 
-    def __init__(self, estimator, *, cv=None, coverage=0.9, n_jobs=None, random_state=None):
+    def __init__(
+        self,
+        estimator: BaseEstimator,
+        *,
+        cv: Any = None,
+        coverage: float = 0.9,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.estimator = estimator
         self.cv = cv
         self.coverage = coverage
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def fit(self, X, y, groups=None):
+    def fit(
+        self, X: RunSequences | ArrayLike, y: ArrayLike, groups: ArrayLike | None = None
+    ) -> Self:
         """Fit the estimator without each fold and score the runs held out.
 
         Parameters
@@ -227,7 +246,7 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                     setattr(aside, name, getattr(aside.estimators_[0], name))
         return self
 
-    def predict(self, X):
+    def predict(self, X: RunSequences | ArrayLike) -> np.ndarray:
         """Predict the RUL.
 
         Parameters
@@ -248,7 +267,7 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         return self._predictions(X).mean(axis=0)
 
     @of_one_fit
-    def predict_interval(self, X):
+    def predict_interval(self, X: RunSequences | ArrayLike) -> np.ndarray:
         """Predict an interval of the RUL.
 
         Parameters
@@ -268,7 +287,7 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """
         return self.intervals(self._predictions(X))
 
-    def check_learnt(self, learnt):
+    def check_learnt(self, learnt: dict[str, Any]) -> None:
         """Refuse scores, runs and folds that do not belong together."""
         n_runs, estimators = len(learnt["scores_"]), learnt["estimators_"]
         for key in ("runs_", "folds_"):
@@ -281,7 +300,7 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         for each in estimators:
             check_is_fitted(each)
 
-    def check_params(self):
+    def check_params(self) -> None:
         """Refuse parameters that are out of range or of the wrong type."""
         check_number("coverage", self.coverage, above=0, below=1)
         for method in ("fit", "predict"):
@@ -302,7 +321,7 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         return np.stack([finite_rul(estimator, X) for estimator in self.estimators_])
 
-    def intervals(self, predictions):
+    def intervals(self, predictions: np.ndarray) -> np.ndarray:
         """Return the intervals (n_rows, 2) of predictions (n_estimators, n_rows)."""
         n_runs = len(self.scores_)
         intervals = np.empty((predictions.shape[1], 2))

@@ -1,7 +1,9 @@
 """The RUL from its distribution, and the prediction that a score rewards most."""
 
+from __future__ import annotations
+
 import warnings
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
@@ -22,6 +24,13 @@ from .._checks import (
 )
 from .._refit import fit_aside, of_one_fit
 from ..metrics import phm2012_of_each
+
+if TYPE_CHECKING:
+    from typing import Literal, Self
+
+    from numpy.typing import ArrayLike
+
+    from ..sequences import RunSequences
 
 # Candidates of the best prediction between the centres of two neighbouring bins.
 CANDIDATES_PER_BIN = 5
@@ -120,15 +129,15 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     def __init__(
         self,
-        classifier,
+        classifier: BaseEstimator,
         *,
-        statistic="phm2012",
-        n_bins=25,
-        n_steps=1,
-        context=False,
-        balance="runs",
-        max_life=None,
-    ):
+        statistic: float | Literal["phm2012", "mean", "median"] = "phm2012",
+        n_bins: int = 25,
+        n_steps: int = 1,
+        context: bool = False,
+        balance: Literal["runs"] | None = "runs",
+        max_life: float | None = None,
+    ) -> None:
         self.classifier = classifier
         self.statistic = statistic
         self.n_bins = n_bins
@@ -137,7 +146,7 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self.balance = balance
         self.max_life = max_life
 
-    def fit(self, X, y):
+    def fit(self, X: RunSequences | ArrayLike, y: ArrayLike) -> Self:
         """Fit the classifier to the bins of the RUL.
 
         Parameters
@@ -167,7 +176,7 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         return self
 
     @of_one_fit
-    def predict(self, X):
+    def predict(self, X: RunSequences | ArrayLike) -> np.ndarray:
         """Predict the RUL.
 
         Parameters
@@ -202,7 +211,7 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         )
 
     @of_one_fit
-    def predict_distribution(self, X):
+    def predict_distribution(self, X: RunSequences | ArrayLike) -> np.ndarray:
         """Predict the distribution of the RUL.
 
         Parameters
@@ -255,7 +264,7 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             warnings.filterwarnings("ignore", "The number of unique classes is greater")
             self.classifier_ = clone(self.classifier).fit(self._features(X), bins, **weights)
 
-    def check_params(self):
+    def check_params(self) -> None:
         """Refuse parameters that are out of range or of the wrong type."""
         for method in ("fit", "predict_proba"):
             if isinstance(self.classifier, type) or not hasattr(self.classifier, method):

@@ -1,7 +1,9 @@
 """The baseline that a RUL model has to beat: it knows lives and ages, and no vibration."""
 
+from __future__ import annotations
+
 from numbers import Integral
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -19,6 +21,13 @@ from .._checks import (
     optional,
 )
 from .._refit import fit_aside, of_one_fit
+
+if TYPE_CHECKING:
+    from typing import Any, Literal, Self
+
+    from numpy.typing import ArrayLike
+
+    from ..sequences import RunSequences
 
 __all__ = ["DummyRUL"]
 
@@ -86,7 +95,13 @@ class DummyRUL(RegressorMixin, BaseEstimator):
         "_by": optional(lambda value: type(value) in (str, int, type(None))),
     }
 
-    def __init__(self, strategy="mean_life", *, constant=None, by=None):
+    def __init__(
+        self,
+        strategy: Literal["mean_life", "constant"] = "mean_life",
+        *,
+        constant: float | None = None,
+        by: str | int | None = None,
+    ) -> None:
         self.strategy = strategy
         self.constant = constant
         self.by = by
@@ -97,7 +112,7 @@ class DummyRUL(RegressorMixin, BaseEstimator):
         tags.regressor_tags.poor_score = True
         return tags
 
-    def fit(self, X, y):
+    def fit(self, X: RunSequences | ArrayLike, y: ArrayLike) -> Self:
         """Learn the mean life of the runs.
 
         Parameters
@@ -125,7 +140,7 @@ class DummyRUL(RegressorMixin, BaseEstimator):
         return self
 
     @of_one_fit
-    def predict(self, X):
+    def predict(self, X: RunSequences | ArrayLike) -> np.ndarray:
         """Predict the RUL.
 
         Parameters
@@ -156,7 +171,7 @@ class DummyRUL(RegressorMixin, BaseEstimator):
                 life[conditions == condition] = mean_life
         return np.maximum(life - _ages(X), 0)
 
-    def check_learnt(self, learnt):
+    def check_learnt(self, learnt: dict[str, Any]) -> None:
         """Refuse what neither strategy learns: a constant, or lives and what they go by."""
         needed = {"constant_"} if "constant_" in learnt else {"mean_life_", "mean_lives_", "_by"}
         for key in sorted(needed - learnt.keys()):

@@ -1,11 +1,22 @@
+from __future__ import annotations
+
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from .._checks import check_integer, check_number, check_option
 from .._training import augment_windows
 from ..networks import DiagnosisCNN
 from ._net_classifier import NetClassifier
 from ._series import as_series, check_series
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
+    from typing import Any, Literal
+
+    import numpy as np
+    from torch import nn
 
 AUGMENTATIONS = ("shift", "gain", "noise")
 
@@ -157,38 +168,38 @@ default="ghl"
     def __init__(
         self,
         *,
-        loss="ghl",
-        loss_params=None,
-        class_weight=None,
-        n_networks=1,
-        n_filters=(16, 16),
-        kernel_sizes=(49, 21),
-        pool_size=4,
-        dense_units=100,
-        padding="valid",
-        batch_norm=False,
-        global_pooling=None,
-        dropout=0.0,
-        augment=None,
-        lr=1e-3,
-        momentum=0.9,
-        max_epochs=15,
-        batch_size=128,
-        optimizer="adam",
-        weight_decay=0.0,
-        validation_fraction=None,
-        early_stopping=False,
-        n_iter_no_change=10,
-        shuffle=True,
-        warm_start=False,
-        amp=None,
-        callbacks=None,
-        net_params=None,
-        checkpoint=None,
-        device="auto",
-        verbose=0,
-        random_state=None,
-    ):
+        loss: str | type = "ghl",
+        loss_params: dict[str, Any] | None = None,
+        class_weight: dict[Any, float] | Literal["balanced"] | None = None,
+        n_networks: int = 1,
+        n_filters: Sequence[int] = (16, 16),
+        kernel_sizes: Sequence[int] = (49, 21),
+        pool_size: int = 4,
+        dense_units: int = 100,
+        padding: Literal["valid", "same"] = "valid",
+        batch_norm: bool = False,
+        global_pooling: Literal["average", "max"] | None = None,
+        dropout: float = 0.0,
+        augment: Sequence[str] | None = None,
+        lr: float | Literal["auto"] = 1e-3,
+        momentum: float = 0.9,
+        max_epochs: int = 15,
+        batch_size: int = 128,
+        optimizer: str | type = "adam",
+        weight_decay: float = 0.0,
+        validation_fraction: float | None = None,
+        early_stopping: bool = False,
+        n_iter_no_change: int = 10,
+        shuffle: bool = True,
+        warm_start: bool = False,
+        amp: Literal["bf16", "fp16"] | None = None,
+        callbacks: Sequence[Any] | None = None,
+        net_params: dict[str, Any] | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        device: str = "auto",
+        verbose: int = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.loss = loss
         self.loss_params = loss_params
         self.class_weight = class_weight
@@ -226,7 +237,7 @@ default="ghl"
         tags.input_tags.three_d_array = True
         return tags
 
-    def check_params(self):
+    def check_params(self) -> None:
         """Refuse parameters that are out of range or of the wrong type."""
         super().check_params()
         check_integer("pool_size", self.pool_size)
@@ -244,7 +255,7 @@ default="ghl"
     def _cases(self, X):
         return as_series(X)
 
-    def module_and_params(self):
+    def module_and_params(self) -> tuple[type[nn.Module], dict[str, Any]]:
         """Return the class of the network and what it is built with."""
         n_channels, n_timepoints = (1, *self.shape_in_)[-2:]
         geometry = (

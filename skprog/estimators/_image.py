@@ -1,5 +1,8 @@
+from __future__ import annotations
+
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,6 +13,13 @@ from .._training import augment_crops, predict_rows
 from ..networks import ScaledImages
 from ._named_networks import check_network_params, network_class, sized_params
 from ._net_classifier import NetClassifier
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
+    from typing import Any, Literal
+
+    from torch import nn
 
 NETWORKS = {
     "resnet18": networks.ResNet18,
@@ -158,34 +168,34 @@ default="cross_entropy"
 
     def __init__(
         self,
-        network="resnet18",
+        network: str | type = "resnet18",
         *,
-        network_params=None,
-        augment=True,
-        scale="standard",
-        n_networks=1,
-        loss="cross_entropy",
-        loss_params=None,
-        class_weight=None,
-        lr=0.1,
-        momentum=0.9,
-        max_epochs=150,
-        batch_size=128,
-        optimizer="sgd",
-        weight_decay=5e-4,
-        validation_fraction=None,
-        early_stopping=False,
-        n_iter_no_change=20,
-        shuffle=True,
-        warm_start=False,
-        amp=None,
-        callbacks=None,
-        net_params=None,
-        checkpoint=None,
-        device="auto",
-        verbose=0,
-        random_state=None,
-    ):
+        network_params: dict[str, Any] | None = None,
+        augment: bool = True,
+        scale: Literal["standard"] | None = "standard",
+        n_networks: int = 1,
+        loss: str | type = "cross_entropy",
+        loss_params: dict[str, Any] | None = None,
+        class_weight: dict[Any, float] | Literal["balanced"] | None = None,
+        lr: float | Literal["auto"] = 0.1,
+        momentum: float = 0.9,
+        max_epochs: int = 150,
+        batch_size: int = 128,
+        optimizer: str | type = "sgd",
+        weight_decay: float = 5e-4,
+        validation_fraction: float | None = None,
+        early_stopping: bool = False,
+        n_iter_no_change: int = 20,
+        shuffle: bool = True,
+        warm_start: bool = False,
+        amp: Literal["bf16", "fp16"] | None = None,
+        callbacks: Sequence[Any] | None = None,
+        net_params: dict[str, Any] | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        device: str = "auto",
+        verbose: int = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.network = network
         self.network_params = network_params
         self.augment = augment
@@ -218,7 +228,7 @@ default="cross_entropy"
         tags.input_tags.two_d_array = False
         return tags
 
-    def check_params(self):
+    def check_params(self) -> None:
         """Refuse parameters that are out of range or of the wrong type."""
         super().check_params()
         check_network_params(self.network, self.network_params, NETWORKS, SIZES)
@@ -256,7 +266,7 @@ default="cross_entropy"
         # In batches that take no more memory than training does.
         return [predict_rows(net, X, batch_size=self.batch_size) for net in self.nets_]
 
-    def module_and_params(self):
+    def module_and_params(self) -> tuple[type[nn.Module], dict[str, Any]]:
         """Return the class of the network and what it is built with."""
         n_channels = self.shape_in_[0]
         network = network_class(self.network, NETWORKS)

@@ -1,7 +1,9 @@
 """What the torch classifiers share: fit on labels, probabilities, cases held out."""
 
+from __future__ import annotations
+
 import copy
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from scipy.special import softmax
@@ -18,6 +20,14 @@ from ._labels import check_class_weight, check_labels, class_weights
 from ._modules import ProbabilityModule
 from ._net_estimator import NetEstimator
 
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from numpy.typing import ArrayLike
+    from torch import nn
+
+    from .._training import TrainingNet
+
 
 class NetClassifier(ClassifierMixin, NetEstimator):
     """Train one or several skorch nets to tell classes.
@@ -33,7 +43,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         ),
     }
 
-    def fit(self, X, y, **fit_params):
+    def fit(self, X: ArrayLike, y: ArrayLike, **fit_params: Any) -> Self:
         """Train the network.
 
         Parameters
@@ -68,7 +78,9 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         self._refuse_fit_params(fit_params)
         return self._fit(X, y)
 
-    def partial_fit(self, X, y, classes=None, **fit_params):
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None, **fit_params: Any
+    ) -> Self:
         """Train one more epoch, on a network made anew if there is none.
 
         Class counts, weights and scaling stay those of the first call.
@@ -101,7 +113,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         return self._fit_one_epoch(X, y, classes=classes)
 
     @of_one_fit
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Predict the class.
 
         Parameters
@@ -123,7 +135,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         return self.classes_[probabilities.argmax(axis=1)]
 
     @of_one_fit
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Predict the probability of each class, the mean over the networks.
 
         Parameters
@@ -146,7 +158,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         return np.mean([softmax(each, axis=1) for each in logits], axis=0)
 
     @of_one_fit
-    def to_module(self):
+    def to_module(self) -> nn.Module:
         """Return a torch module from cases (n_cases, ...) to probabilities, as predict_proba."""
         networks = [copy.deepcopy(net.module_) for net in self.nets_]
         return ProbabilityModule(networks, add_channel=len(self.shape_in_) == 1)
@@ -161,7 +173,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
             way_out = "; weigh classes by class_weight" if name == "sample_weight" else ""
             raise TypeError(f"{type(self).__name__} takes no {name} in fit{way_out}.")
 
-    def check_params(self):
+    def check_params(self) -> None:
         """Refuse parameters that are out of range or of the wrong type."""
         super().check_params()
         check_loss(self.loss, self.loss_params)
@@ -223,7 +235,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         """Return the class of each of ``_cases(X)``."""
         return y
 
-    def net_and_params(self):
+    def net_and_params(self) -> tuple[type[TrainingNet], dict[str, Any]]:
         """Return the class of the net and its own parameters."""
         return ClassifierNet, {"n_classes": len(self.classes_)}
 

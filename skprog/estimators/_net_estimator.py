@@ -1,8 +1,10 @@
 """What all torch estimators share: a skorch net built inside ``fit`` and kept as ``net_``."""
 
+from __future__ import annotations
+
 import copy
 from dataclasses import replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from sklearn.base import BaseEstimator, clone
 from skorch.callbacks import Callback
@@ -22,6 +24,13 @@ from .._training import (
     forked_generator,
     named_callbacks,
 )
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from numpy.typing import ArrayLike
+
+    from ..sequences import RunSequences
 
 # Prefixes of nested parameters, and the dict that holds them.
 NESTED = {"net_params": "net_params", "loss_params": "loss_params", "network": "network_params"}
@@ -49,11 +58,11 @@ class NetEstimator(BaseEstimator):
     }
 
     @property
-    def net_(self):
+    def net_(self) -> TrainingNet:
         """Net that was trained first."""
         return self.nets_[0]
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the hyperparameters, those of callbacks, net and loss included.
 
         Parameters
@@ -79,7 +88,7 @@ class NetEstimator(BaseEstimator):
                     params[f"{prefix}__{key}"] = value
         return params
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set hyperparameters, those of callbacks, net and loss included.
 
         Parameters
@@ -124,7 +133,7 @@ class NetEstimator(BaseEstimator):
             callbacks[name] = value
         self.callbacks = list(callbacks.items())
 
-    def partial_fit(self, X, y):
+    def partial_fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Train one more epoch, on a network made anew if there is none.
 
         Parameters
@@ -193,7 +202,7 @@ class NetEstimator(BaseEstimator):
             warn(note)
         return (X[train], y[train]), (X[valid], y[valid])
 
-    def untrained_net(self, X, y):
+    def untrained_net(self, X: RunSequences | ArrayLike, y: ArrayLike) -> tuple[TrainingNet, Any]:
         """Return the net that ``fit`` would train first, and its training data."""
         self.check_params()
         X, y, groups = self._check_fit(X, y, reset=True)
@@ -232,12 +241,12 @@ class NetEstimator(BaseEstimator):
                 "cannot take up; set warm_start=False and fit anew."
             )
 
-    def check_params(self):
+    def check_params(self) -> None:
         """Refuse parameters that are out of range or of the wrong type."""
         params = self.get_params(deep=False)
         Settings.of(params).check(own=params)
 
-    def net_and_params(self):
+    def net_and_params(self) -> tuple[type[TrainingNet], dict[str, Any]]:
         """Return the class of the net and its own parameters."""
         return TrainingNet, {}
 

@@ -1,5 +1,7 @@
+from __future__ import annotations
+
 from dataclasses import replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -21,6 +23,14 @@ from ..networks import MicrographCNN
 from ._labels import check_labels
 from ._net_classifier import NetClassifier
 from ._tiles import Tiling, Vote, best_threshold, check_sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
+    from typing import Any, Literal, Self
+
+    from numpy.typing import ArrayLike
+    from torch import nn
 
 BATCH_SIZE = 32
 VOTING = ("tiles", "patch_size", "vote", "top_k", "pos_label")
@@ -184,41 +194,41 @@ default="cross_entropy"
     def __init__(
         self,
         *,
-        tiles=None,
-        patch_size=128,
-        vote="top_k",
-        top_k=5,
-        pos_label=None,
-        n_blocks=5,
-        hidden_units=40,
-        head="dense",
-        n_filters=(16, 32, 64, 96, 128),
-        hidden_batch_norm=False,
-        augment=False,
-        max_steps=300,
-        loss="cross_entropy",
-        loss_params=None,
-        class_weight=None,
-        n_networks=1,
-        lr=1e-3,
-        momentum=0.9,
-        max_epochs=15,
-        batch_size=32,
-        optimizer="sgd",
-        weight_decay=1e-4,
-        validation_fraction=None,
-        early_stopping=False,
-        n_iter_no_change=10,
-        shuffle=True,
-        warm_start=False,
-        amp=None,
-        callbacks=None,
-        net_params=None,
-        checkpoint=None,
-        device="auto",
-        verbose=0,
-        random_state=None,
-    ):
+        tiles: Literal["all"] | None = None,
+        patch_size: int = 128,
+        vote: Literal["top_k", "majority"] = "top_k",
+        top_k: int = 5,
+        pos_label: Any = None,
+        n_blocks: int = 5,
+        hidden_units: int | None = 40,
+        head: Literal["dense", "local"] = "dense",
+        n_filters: Sequence[int] = (16, 32, 64, 96, 128),
+        hidden_batch_norm: bool = False,
+        augment: bool = False,
+        max_steps: int | None = 300,
+        loss: str | type = "cross_entropy",
+        loss_params: dict[str, Any] | None = None,
+        class_weight: dict[Any, float] | Literal["balanced"] | None = None,
+        n_networks: int = 1,
+        lr: float | Literal["auto"] = 1e-3,
+        momentum: float = 0.9,
+        max_epochs: int = 15,
+        batch_size: int = 32,
+        optimizer: str | type = "sgd",
+        weight_decay: float = 1e-4,
+        validation_fraction: float | None = None,
+        early_stopping: bool = False,
+        n_iter_no_change: int = 10,
+        shuffle: bool = True,
+        warm_start: bool = False,
+        amp: Literal["bf16", "fp16"] | None = None,
+        callbacks: Sequence[Any] | None = None,
+        net_params: dict[str, Any] | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        device: str = "auto",
+        verbose: int = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.tiles = tiles
         self.patch_size = patch_size
         self.vote = vote
@@ -254,7 +264,9 @@ default="cross_entropy"
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(self, X, y, groups=None, **fit_params):
+    def fit(
+        self, X: ArrayLike | list, y: ArrayLike, groups: ArrayLike | None = None, **fit_params: Any
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -292,7 +304,14 @@ default="cross_entropy"
         self._refuse_fit_params(fit_params)
         return self._fit(X, y, groups=groups)
 
-    def partial_fit(self, X, y, classes=None, groups=None, **fit_params):
+    def partial_fit(
+        self,
+        X: ArrayLike | list,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        **fit_params: Any,
+    ) -> Self:
         """Train one more epoch, on a network made anew if there is none.
 
         Parameters
@@ -325,7 +344,7 @@ default="cross_entropy"
         return self._fit_one_epoch(X, y, classes=classes, groups=groups)
 
     @of_one_fit
-    def predict(self, X):
+    def predict(self, X: ArrayLike | list) -> np.ndarray:
         """Predict the class of each image.
 
         Parameters
@@ -348,7 +367,7 @@ default="cross_entropy"
         return super().predict(X)
 
     @of_one_fit
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike | list) -> np.ndarray:
         """Predict the probability of each class.
 
         Parameters
@@ -378,7 +397,7 @@ default="cross_entropy"
         return vote.probabilities(self._probabilities_of_tiles(images), len(self.classes_))
 
     @of_one_fit
-    def defect_map(self, X):
+    def defect_map(self, X: ArrayLike | list) -> np.ndarray | list[np.ndarray]:
         """Map where images show defects.
 
         One pass of the convolutions over the whole image, standardised once. The head then sees
@@ -413,7 +432,7 @@ default="cross_entropy"
         return np.stack(maps) if same else maps
 
     @of_one_fit
-    def feature_maps(self, image, block=1):
+    def feature_maps(self, image: ArrayLike, block: int = 1) -> np.ndarray:
         """Return what the filters of a block of the first network see in an image.
 
         Parameters
@@ -451,7 +470,7 @@ default="cross_entropy"
         tags.input_tags.three_d_array = True
         return tags
 
-    def check_params(self):
+    def check_params(self) -> None:
         """Refuse parameters that are out of range or of the wrong type."""
         super().check_params()
         check_option("tiles", self.tiles, (None, "all"))
@@ -460,7 +479,7 @@ default="cross_entropy"
         check_integer("top_k", self.top_k)
         check_option("augment", self.augment, (True, False))
 
-    def check_learnt(self, learnt):
+    def check_learnt(self, learnt: dict[str, Any]) -> None:
         """Refuse votes without what they go by, or the threshold that they are compared with."""
         if learnt["_voted_with"].keys() != {*VOTING}:
             raise ValueError(f"_voted_with of {type(self).__name__} is not of {', '.join(VOTING)}")
@@ -581,7 +600,7 @@ default="cross_entropy"
         """Yield the probabilities of the tiles of each image, (n_tiles, n_classes)."""
         return (self._probabilities(self._tiling().cut(image)) for image in images)
 
-    def module_and_params(self):
+    def module_and_params(self) -> tuple[type[nn.Module], dict[str, Any]]:
         """Return the class of the network and what it is built with."""
         height, width = self.shape_in_
         names = ("n_blocks", "hidden_units", "head", "n_filters", "hidden_batch_norm")

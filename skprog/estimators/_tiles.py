@@ -56,7 +56,7 @@ class Tiling:
 class Vote:
     """How the tiles of an image vote, by the probabilities (n_tiles, n_classes) of each image.
 
-    Parameters
+    Attributes
     ----------
     kind : {"top_k", "majority"}
         By the ``top_k`` tiles of the highest probability of the class ``positive``, or by all.

@@ -1,5 +1,8 @@
+from __future__ import annotations
+
 import inspect
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +21,13 @@ from ._series import (
     series_lengths,
     without_padding,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
+    from typing import Any, Literal
+
+    from torch import nn
 
 NETWORKS = {
     "bilstm": networks.BiLSTM,
@@ -167,33 +177,33 @@ default="cross_entropy"
 
     def __init__(
         self,
-        network="fcn",
+        network: str | type = "fcn",
         *,
-        network_params=None,
-        n_networks=1,
-        scale="standard",
-        loss="cross_entropy",
-        loss_params=None,
-        class_weight=None,
-        lr=1e-3,
-        momentum=0.9,
-        max_epochs=100,
-        batch_size=16,
-        optimizer="adam",
-        weight_decay=0.0,
-        validation_fraction=None,
-        early_stopping=False,
-        n_iter_no_change=20,
-        shuffle=True,
-        warm_start=False,
-        amp=None,
-        callbacks=None,
-        net_params=None,
-        checkpoint=None,
-        device="auto",
-        verbose=0,
-        random_state=None,
-    ):
+        network_params: dict[str, Any] | None = None,
+        n_networks: int = 1,
+        scale: Literal["standard", "case"] | None = "standard",
+        loss: str | type = "cross_entropy",
+        loss_params: dict[str, Any] | None = None,
+        class_weight: dict[Any, float] | Literal["balanced"] | None = None,
+        lr: float | Literal["auto"] = 1e-3,
+        momentum: float = 0.9,
+        max_epochs: int = 100,
+        batch_size: int = 16,
+        optimizer: str | type = "adam",
+        weight_decay: float = 0.0,
+        validation_fraction: float | None = None,
+        early_stopping: bool = False,
+        n_iter_no_change: int = 20,
+        shuffle: bool = True,
+        warm_start: bool = False,
+        amp: Literal["bf16", "fp16"] | None = None,
+        callbacks: Sequence[Any] | None = None,
+        net_params: dict[str, Any] | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        device: str = "auto",
+        verbose: int = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.network = network
         self.network_params = network_params
         self.n_networks = n_networks
@@ -226,7 +236,7 @@ default="cross_entropy"
         return tags
 
     @property
-    def takes_unequal_lengths(self):
+    def takes_unequal_lengths(self) -> bool:
         """Whether the network takes series of unequal length."""
         try:
             network = network_class(self.network, NETWORKS)
@@ -234,7 +244,7 @@ default="cross_entropy"
             return False
         return "lengths" in inspect.signature(network.forward).parameters
 
-    def check_params(self):
+    def check_params(self) -> None:
         """Refuse parameters that are out of range or of the wrong type."""
         super().check_params()
         check_network_params(self.network, self.network_params, NETWORKS, SIZES)
@@ -327,7 +337,7 @@ default="cross_entropy"
         given = {"lengths": data.lengths, "batch_size": 32}
         return [predict_rows(net, data.X, **given) for net in self.nets_]
 
-    def module_and_params(self):
+    def module_and_params(self) -> tuple[type[nn.Module], dict[str, Any]]:
         """Return the class of the network and what it is built with."""
         n_channels, n_timepoints = (1, *self.shape_in_)[-2:]
         network = network_class(self.network, NETWORKS)

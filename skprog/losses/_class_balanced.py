@@ -1,7 +1,16 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._checks import check_number
 from ._classification import ClassificationLoss
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from numpy.typing import ArrayLike
 
 
 class ClassBalancedLoss(ClassificationLoss):
@@ -33,7 +42,14 @@ class ClassBalancedLoss(ClassificationLoss):
     tensor([0.8000, 1.2000])
     """
 
-    def __init__(self, class_counts, *, beta=0.999, base="cross_entropy", class_weight=None):
+    def __init__(
+        self,
+        class_counts: ArrayLike,
+        *,
+        beta: float = 0.999,
+        base: Literal["cross_entropy", "mse", "rmse"] = "cross_entropy",
+        class_weight: ArrayLike | None = None,
+    ) -> None:
         check_number("beta", beta, minimum=0, below=1)
         self.beta = beta
         super().__init__(class_counts, base=base, class_weight=class_weight)

@@ -1,5 +1,14 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ._classes import inverse_frequencies
 from ._classification import ClassificationLoss
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from numpy.typing import ArrayLike
 
 
 class ClassCostLoss(ClassificationLoss):
@@ -29,7 +38,13 @@ class ClassCostLoss(ClassificationLoss):
     tensor([0.6250, 2.5000])
     """
 
-    def __init__(self, class_counts, *, base="cross_entropy", class_weight=None):
+    def __init__(
+        self,
+        class_counts: ArrayLike,
+        *,
+        base: Literal["cross_entropy", "mse", "rmse"] = "cross_entropy",
+        class_weight: ArrayLike | None = None,
+    ) -> None:
         super().__init__(class_counts, base=base, class_weight=class_weight)
 
     def _weigh_classes(self):

@@ -1,6 +1,9 @@
 """The loss that all others weigh."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,6 +13,11 @@ from torch import nn
 from .._checks import check_option
 from ._classes import check_batch, check_counts
 from ._gradient_density import mean_gradient_angles
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from numpy.typing import ArrayLike
 
 BASES = ("cross_entropy", "mse", "rmse")
 
@@ -38,7 +46,15 @@ class ClassificationLoss(nn.Module):
     0.25
     """
 
-    def __init__(self, class_counts, *, base="cross_entropy", class_weight=None):
+    class_weight: torch.Tensor
+
+    def __init__(
+        self,
+        class_counts: ArrayLike,
+        *,
+        base: Literal["cross_entropy", "mse", "rmse"] = "cross_entropy",
+        class_weight: ArrayLike | None = None,
+    ) -> None:
         super().__init__()
         check_option("base", base, BASES)
         self.class_counts = check_counts(class_counts)
@@ -65,7 +81,7 @@ class ClassificationLoss(nn.Module):
     def _weigh_classes(self):
         return np.ones(len(self.class_counts))
 
-    def sample_weights(self, logits, y):
+    def sample_weights(self, logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor | float:
         """Weigh samples beyond their class.
 
         Parameters
@@ -82,7 +98,7 @@ class ClassificationLoss(nn.Module):
         """
         return 1.0
 
-    def forward(self, logits, y):
+    def forward(self, logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Compute the loss.
 
         Parameters
@@ -101,7 +117,9 @@ class ClassificationLoss(nn.Module):
         weights = self.class_weight[y] * self.sample_weights(logits, y)
         return (weights * _losses(logits, y, self.base)).mean()
 
-    def mean_gradient_angles(self, logits, y, *, max_samples=None):
+    def mean_gradient_angles(
+        self, logits: torch.Tensor, y: torch.Tensor, *, max_samples: int | None = None
+    ) -> np.ndarray:
         """Compute the mean angle between the gradients of each class.
 
         Parameters

@@ -1,8 +1,17 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 
 from .._checks import check_number
 from ._classification import ClassificationLoss
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from numpy.typing import ArrayLike
 
 
 class FocalLoss(ClassificationLoss):
@@ -35,12 +44,19 @@ class FocalLoss(ClassificationLoss):
     0.25
     """
 
-    def __init__(self, class_counts, *, gamma=2.0, base="cross_entropy", class_weight=None):
+    def __init__(
+        self,
+        class_counts: ArrayLike,
+        *,
+        gamma: float = 2.0,
+        base: Literal["cross_entropy", "mse", "rmse"] = "cross_entropy",
+        class_weight: ArrayLike | None = None,
+    ) -> None:
         check_number("gamma", gamma, minimum=0)
         super().__init__(class_counts, base=base, class_weight=class_weight)
         self.gamma = gamma
 
-    def sample_weights(self, logits, y):
+    def sample_weights(self, logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor | float:
         """Weigh each sample by (1 - p)^gamma."""
         if self.gamma == 0:
             return 1.0

@@ -1,6 +1,9 @@
 """Density and angles of gradients, which the gradient harmonized loss weighs by."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -9,11 +12,16 @@ import torch.nn.functional as F
 from .._checks import as_numbers, check_integer, check_number
 from ._classes import check_batch, check_counts
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 # Pairs compared at a time, 2 MB of cosines.
 CHUNK = 1 << 18
 
 
-def class_thresholds(class_counts, alpha, annealing=1.0):
+def class_thresholds(
+    class_counts: ArrayLike, alpha: float, annealing: float | ArrayLike = 1.0
+) -> np.ndarray:
     """Compute the largest angle between gradients that count as similar, for each class [1]_.
 
     Parameters
@@ -65,7 +73,9 @@ def class_thresholds(class_counts, alpha, annealing=1.0):
     return alpha * annealing * np.maximum(excess, 0)
 
 
-def gradient_density(gradients, threshold):
+def gradient_density(
+    gradients: ArrayLike | torch.Tensor, threshold: float
+) -> np.ndarray | torch.Tensor:
     """Count the gradients that make an angle of at most a threshold with each.
 
     Each gradient counts itself; one of length 0 counts itself only and is counted by no other.
@@ -99,7 +109,7 @@ def gradient_density(gradients, threshold):
     """
     check_number("threshold", threshold, minimum=0)
     is_tensor = isinstance(gradients, torch.Tensor)
-    if not is_tensor:
+    if not isinstance(gradients, torch.Tensor):
         gradients = torch.from_numpy(as_numbers("gradients", gradients))
     g = _double(gradients.detach())
     if g.ndim != 2 or g.shape[1] == 0:
@@ -116,7 +126,7 @@ def gradient_density(gradients, threshold):
     return counts if is_tensor else counts.numpy()
 
 
-def gradient_directions(logits, y):
+def gradient_directions(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Compute the direction of each sample's gradient with respect to its logits.
 
     It is the gradient of cross-entropy, softmax less one-hot, up to its length: the softmax over
@@ -155,7 +165,9 @@ def gradient_directions(logits, y):
     return others.masked_fill(own, -1.0)
 
 
-def mean_gradient_angles(logits, y, *, max_samples=None):
+def mean_gradient_angles(
+    logits: torch.Tensor, y: torch.Tensor, *, max_samples: int | None = None
+) -> np.ndarray:
     """Compute the mean angle between the gradients of each class.
 
     Parameters

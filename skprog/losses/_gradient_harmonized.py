@@ -1,3 +1,7 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 
@@ -5,6 +9,11 @@ from .._checks import check_number, check_option
 from ._classes import check_batch, inverse_frequencies
 from ._classification import ClassificationLoss
 from ._gradient_density import class_thresholds, gradient_density, gradient_directions, project
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from numpy.typing import ArrayLike
 
 
 class GradientHarmonizedLoss(ClassificationLoss):
@@ -77,16 +86,16 @@ class GradientHarmonizedLoss(ClassificationLoss):
 
     def __init__(
         self,
-        class_counts,
+        class_counts: ArrayLike,
         *,
-        alpha=1.0,
-        base="cross_entropy",
-        projection=None,
-        scope="batch",
-        annealing="complement",
-        drop=False,
-        class_weight=None,
-    ):
+        alpha: float = 1.0,
+        base: Literal["cross_entropy", "mse", "rmse"] = "cross_entropy",
+        projection: Literal["2d"] | None = None,
+        scope: Literal["batch", "epoch"] = "batch",
+        annealing: Literal["complement", "per_class", "f1"] | None = "complement",
+        drop: bool = False,
+        class_weight: ArrayLike | None = None,
+    ) -> None:
         super().__init__(class_counts, base=base, class_weight=class_weight)
         check_number("alpha", alpha, minimum=0)
         check_option("projection", projection, (None, "2d"))
@@ -102,7 +111,7 @@ class GradientHarmonizedLoss(ClassificationLoss):
         self.drop = drop
         self.annealing_factor = np.ones(len(self.class_counts))
 
-    def anneal(self, f1_scores):
+    def anneal(self, f1_scores: ArrayLike) -> np.ndarray:
         """Set the annealing factor from the F1-scores of the epoch before.
 
         Parameters
@@ -134,7 +143,7 @@ class GradientHarmonizedLoss(ClassificationLoss):
         return self.annealing_factor
 
     @torch.no_grad()
-    def density(self, logits, y):
+    def density(self, logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Count the samples of the same class with a similar gradient, as the scope has it.
 
         Parameters
@@ -167,7 +176,7 @@ class GradientHarmonizedLoss(ClassificationLoss):
             directions = gradient_directions(logits[members], y[members])
             if self.projection == "2d":
                 directions = project(directions)
-            counts = gradient_density(directions, thresholds[c]).to(density)
+            counts = torch.as_tensor(gradient_density(directions, thresholds[c])).to(density)
             if self.scope == "epoch":
                 counts = self._scale_to_class(counts, n_members, c)
             density[members] = counts
@@ -180,7 +189,7 @@ class GradientHarmonizedLoss(ClassificationLoss):
         return scaled.clamp_max(max(cap, 1))
 
     @torch.no_grad()
-    def sample_weights(self, logits, y):
+    def sample_weights(self, logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor | float:
         """Weigh each sample by 1 over its density, or keep it so often at weight 1.
 
         In evaluation mode all classes weigh alike, as in :class:`ClassCostLoss`. The loss of

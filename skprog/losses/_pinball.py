@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import torch
 from torch import nn
 
@@ -36,12 +38,12 @@ class PinballLoss(nn.Module):
     0.5
     """
 
-    def __init__(self, quantile=0.5):
+    def __init__(self, quantile: float = 0.5) -> None:
         super().__init__()
         check_number("quantile", quantile, above=0, below=1)
         self.quantile = float(quantile)
 
-    def forward(self, y_pred, y):
+    def forward(self, y_pred: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Return the mean loss.
 
         Parameters
@@ -57,6 +59,6 @@ class PinballLoss(nn.Module):
         error = y - y_pred
         return torch.maximum(self.quantile * error, (self.quantile - 1) * error).mean()
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """Return the quantile, for ``repr``."""
         return f"quantile={self.quantile}"

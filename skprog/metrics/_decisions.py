@@ -1,5 +1,9 @@
 """Scores of the maintenance decisions that follow from RUL predictions."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.utils import Bunch
 
@@ -7,8 +11,19 @@ from .._checks import check_number, check_rul_pair
 from .._runs import all_one_run, check_order, run_bounds
 from ..decision import replacement_rows
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
-def replacement_error(y_true, y_pred, *, runs=None, max_life, threshold=0.1, span=30):
+
+def replacement_error(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    runs: ArrayLike | None = None,
+    max_life: float,
+    threshold: float = 0.1,
+    span: float = 30,
+) -> Bunch:
     """Compare the prescribed replacement of each run with the right one [1]_.
 
     A run is replaced at its first window with smoothed predicted RUL <= ``threshold * max_life``.
@@ -98,7 +113,16 @@ def replacement_error(y_true, y_pred, *, runs=None, max_life, threshold=0.1, spa
     )
 
 
-def maintenance_cost(y_true, y_pred, *, runs=None, max_life, threshold=0.1, span=30, late_factor=4):
+def maintenance_cost(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    runs: ArrayLike | None = None,
+    max_life: float,
+    threshold: float = 0.1,
+    span: float = 30,
+    late_factor: float = 4,
+) -> float:
     """Compute the mean cost of replacing too early or too late, both in one figure.
 
     With ``e`` a run's :func:`replacement_error` as a fraction of ``max_life``, its cost is ``e``

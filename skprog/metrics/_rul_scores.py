@@ -1,12 +1,27 @@
 """Scores of RUL predictions."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._checks import check_option, check_rul_pair
 from .._runs import all_one_run, check_runs, run_bounds
 
+if TYPE_CHECKING:
+    from typing import Literal
 
-def phm2012_score(y_true, y_pred, *, runs=None, protocol="life"):
+    from numpy.typing import ArrayLike
+
+
+def phm2012_score(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    runs: ArrayLike | None = None,
+    protocol: Literal["life", "truncation"] = "life",
+) -> float:
     """Compute the score of the IEEE PHM 2012 challenge [1]_.
 
     With ``Er = 100 * (y_true - y_pred) / y_true``, a prediction scores ``0.5 ** (-Er / 5)`` when
@@ -67,7 +82,9 @@ def phm2012_score(y_true, y_pred, *, runs=None, protocol="life"):
     return float(np.mean(means))
 
 
-def relative_change_difference(y_true, y_pred, *, runs=None):
+def relative_change_difference(
+    y_true: ArrayLike, y_pred: ArrayLike, *, runs: ArrayLike | None = None
+) -> np.ndarray:
     """Compute ``(y_pred - y_true) / max(|y_pred|, |y_true|)``, the relative change difference.
 
     Parameters

@@ -3,12 +3,30 @@
 All are better when greater; other settings than the default go in by ``functools.partial``.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ..decision import find_max_life
 from ._decisions import maintenance_cost, replacement_error
 from ._rul_scores import phm2012_score
 
+if TYPE_CHECKING:
+    from typing import Literal
 
-def phm2012_scorer(estimator, X, y, *, protocol="life"):
+    from numpy.typing import ArrayLike
+    from sklearn.base import BaseEstimator
+
+    from ..sequences import RunSequences
+
+
+def phm2012_scorer(
+    estimator: BaseEstimator,
+    X: RunSequences,
+    y: ArrayLike,
+    *,
+    protocol: Literal["life", "truncation"] = "life",
+) -> float:
     """Score an estimator by :func:`phm2012_score`.
 
     Parameters
@@ -52,7 +70,15 @@ def phm2012_scorer(estimator, X, y, *, protocol="life"):
     return phm2012_score(y, estimator.predict(X), runs=_runs_of(X), protocol=protocol)
 
 
-def neg_replacement_error_scorer(estimator, X, y, *, max_life=None, threshold=0.1, span=30):
+def neg_replacement_error_scorer(
+    estimator: BaseEstimator,
+    X: RunSequences,
+    y: ArrayLike,
+    *,
+    max_life: float | None = None,
+    threshold: float = 0.1,
+    span: float = 30,
+) -> float:
     """Score an estimator by the mean absolute :func:`replacement_error`, negated.
 
     Runs that fail in service are left out. So read it beside
@@ -90,7 +116,15 @@ def neg_replacement_error_scorer(estimator, X, y, *, max_life=None, threshold=0.
     return -result.mean_abs_error
 
 
-def neg_failures_in_service_scorer(estimator, X, y, *, max_life=None, threshold=0.1, span=30):
+def neg_failures_in_service_scorer(
+    estimator: BaseEstimator,
+    X: RunSequences,
+    y: ArrayLike,
+    *,
+    max_life: float | None = None,
+    threshold: float = 0.1,
+    span: float = 30,
+) -> float:
     """Score an estimator by the share of runs that fail before they are replaced, negated.
 
     Parameters
@@ -125,8 +159,15 @@ def neg_failures_in_service_scorer(estimator, X, y, *, max_life=None, threshold=
 
 
 def neg_maintenance_cost_scorer(
-    estimator, X, y, *, max_life=None, threshold=0.1, span=30, late_factor=4
-):
+    estimator: BaseEstimator,
+    X: RunSequences,
+    y: ArrayLike,
+    *,
+    max_life: float | None = None,
+    threshold: float = 0.1,
+    span: float = 30,
+    late_factor: float = 4,
+) -> float:
     """Score an estimator by :func:`maintenance_cost`, negated.
 
     Parameters

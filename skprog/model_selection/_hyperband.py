@@ -1,6 +1,9 @@
+from __future__ import annotations
+
 from difflib import get_close_matches
 from itertools import product
 from numbers import Integral, Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401, unlocks the next import
@@ -11,6 +14,15 @@ from sklearn.utils import check_random_state, get_tags
 from .._checks import check_integer
 from .._refit import fit_aside
 from ._rungs import ErrorScore, Rungs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Literal, Self
+
+    from numpy.typing import ArrayLike
+    from sklearn.base import BaseEstimator
+
+    from ..sequences import RunSequences
 
 
 class HyperbandSearchCV(BaseSearchCV):
@@ -140,21 +152,21 @@ class HyperbandSearchCV(BaseSearchCV):
 
     def __init__(
         self,
-        estimator,
-        param_distributions,
+        estimator: BaseEstimator,
+        param_distributions: dict[str, Any] | list[dict[str, Any]],
         *,
-        resource="max_epochs",
-        max_resources=27,
-        factor=3,
-        n_iterations=1,
-        cv=None,
-        scoring=None,
-        refit=True,
-        error_score=np.nan,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
+        resource: str = "max_epochs",
+        max_resources: int = 27,
+        factor: int = 3,
+        n_iterations: int = 1,
+        cv: Any = None,
+        scoring: str | Callable[..., float] | None = None,
+        refit: bool | str | Callable[..., int] = True,
+        error_score: float | Literal["raise"] = np.nan,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.estimator = estimator
         self.param_distributions = param_distributions
         self.resource = resource
@@ -169,7 +181,7 @@ class HyperbandSearchCV(BaseSearchCV):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y=None, **params):
+    def fit(self, X: RunSequences | ArrayLike, y: ArrayLike | None = None, **params: Any) -> Self:
         """Search, and fit the best candidate on all data.
 
         Parameters

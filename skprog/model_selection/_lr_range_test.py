@@ -1,19 +1,32 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .._training import forked_generator, lr_range_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+    from sklearn.base import BaseEstimator
+
+    from .._training import LRRange
+    from ..sequences import RunSequences
 
 
 def lr_range_test(
-    estimator,
-    X,
-    y,
+    estimator: BaseEstimator,
+    X: RunSequences | ArrayLike,
+    y: ArrayLike,
     *,
-    start_lr=1e-7,
-    end_lr=10.0,
-    n_batches=None,
-    multi_epoch=True,
-    weight_decays=None,
-    stop_factor=4.0,
-    verbose=0,
-):
+    start_lr: float = 1e-7,
+    end_lr: float = 10.0,
+    n_batches: int | None = None,
+    multi_epoch: bool = True,
+    weight_decays: Sequence[float] | None = None,
+    stop_factor: float = 4.0,
+    verbose: int = 0,
+) -> LRRange:
     """Train an estimator's network at exponentially rising learning rates [1]_.
 
     The loss of each batch over its rate shows where learning begins and where it diverges. The

@@ -1,9 +1,16 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from scipy.stats import loguniform, randint
+
+if TYPE_CHECKING:
+    from typing import Any
 
 POOLS = [None, (2, 2), (2, 3), (3, 2), (3, 3)]
 
 
-def cnn_lstm_search_space(*, prefix=""):
+def cnn_lstm_search_space(*, prefix: str = "") -> list[dict[str, Any]]:
     """Return the distributions of Table I [1]_ for :class:`~skprog.estimators.CnnLstmRUL`.
 
     Learning rate from 1e-8 to 1 on a logarithmic scale; 1 to 3 convolutional layers of 2 to 4, then

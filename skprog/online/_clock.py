@@ -45,9 +45,14 @@ class Clock(NamedTuple):
         return 0.0 if np.isnan(self.first) else time - self.first
 
     def verdict(self, time, *, is_notice=False):
-        """Return "late", "repeated" or None for a time before, at or after the last one known.
+        """Return "late", "repeated" or None of a time before, at or after the last window taken in.
 
-        That is the time of the last window taken in; of a notice, that of the last notice.
+        Parameters
+        ----------
+        time : float or None
+            Time of a window.
+        is_notice : bool, default=False
+            There is but notice of the window, which is compared with the last notice.
         """
         last = self.last_notice if is_notice else self.last
         if time is None or np.isnan(last) or time > last:

@@ -1,9 +1,11 @@
 """One unit, window by window: what comes in, what is kept, what goes out."""
 
+from __future__ import annotations
+
 import hashlib
 import logging
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -14,6 +16,12 @@ from ._clock import N_LATE, Clock
 from ._parts import Moment
 from ._state import PROBLEMS, RunState
 from ._streaming import example_window, find_n_steps, snapshot, take_apart
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from numpy.typing import ArrayLike
+    from sklearn.base import BaseEstimator
 
 logger = logging.getLogger("skprog.online")
 
@@ -130,8 +138,16 @@ class OnlineRUL(RunState):
     """
 
     def __init__(
-        self, pipeline, rule=None, *, ema=None, pad=True, n_steps=None, period=None, context=None
-    ):
+        self,
+        pipeline: BaseEstimator,
+        rule: MaintenanceRule | None = None,
+        *,
+        ema: float | None = None,
+        pad: bool = True,
+        n_steps: int | None = None,
+        period: float | None = None,
+        context: dict[str, Any] | None = None,
+    ) -> None:
         check_is_fitted(pipeline)
         self.pipeline = snapshot(pipeline)
         self._parts = take_apart(self.pipeline)
@@ -162,7 +178,7 @@ class OnlineRUL(RunState):
     def __repr__(self):
         return f"OnlineRUL({self.pipeline!r}, {self.rule!r}, ema={self.ema}, pad={self.pad})"
 
-    def reset(self, context=None):
+    def reset(self, context: dict[str, Any] | None = None) -> Self:
         """Start a new run.
 
         Parameters
@@ -195,7 +211,7 @@ class OnlineRUL(RunState):
         self._memories = [None] * self._parts.n_memories
         return self
 
-    def update(self, window, time=None):
+    def update(self, window: ArrayLike | None, time: float | None = None) -> RULUpdate:
         """Take in a window.
 
         Parameters

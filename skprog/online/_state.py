@@ -1,6 +1,9 @@
 """A run that is written down and goes on after a restart or elsewhere."""
 
+from __future__ import annotations
+
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,6 +11,10 @@ from ._clock import N_LATE, N_STEPS, Clock
 from ._fingerprint import fingerprint
 from ._parts import packed
 from ._streaming import example_window, leaves
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
 
 PROBLEMS = ("missing", "late", "repeated", "invalid")
 STATE_VERSION = 1
@@ -36,7 +43,9 @@ FIELDS = {
 class RunState:
     """What is known of a run as arrays, and back; a subclass takes in the windows."""
 
-    def state_dict(self):
+    _memories: list
+
+    def state_dict(self) -> dict[str, np.ndarray]:
         """Return what is known of the run, to go on after a restart or on a like machine.
 
         Returns
@@ -71,7 +80,7 @@ class RunState:
                 state[f"memory_{i}"], state[f"memory_type_{i}"] = packed(memory)
         return {name: np.array(value) for name, value in state.items()}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> Self:
         """Go on from what was known of a run.
 
         Parameters

@@ -1,12 +1,24 @@
 """Which layers gradient amplification has chosen, and what came of it."""
 
+from __future__ import annotations
+
 from numbers import Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import as_numbers, check_option
 from ._axes import BLUE, SKY, VERMILION, as_label, one_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Literal, Self
+
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike
+    from sklearn.base import BaseEstimator
+    from skorch import NeuralNet
 
 STYLES = (
     {"color": VERMILION, "lw": 1.6},
@@ -66,8 +78,14 @@ class AmplificationDisplay:
     """
 
     def __init__(
-        self, normalised_measures, amplified, *, layer_names=None, curves=None, curve_label="Loss"
-    ):
+        self,
+        normalised_measures: ArrayLike,
+        amplified: ArrayLike,
+        *,
+        layer_names: Sequence[str] | None = None,
+        curves: dict[str, ArrayLike] | None = None,
+        curve_label: str = "Loss",
+    ) -> None:
         self.normalised_measures = normalised_measures
         self.amplified = amplified
         self.layer_names = layer_names
@@ -75,7 +93,15 @@ class AmplificationDisplay:
         self.curve_label = curve_label
 
     @classmethod
-    def from_estimator(cls, estimator, *, plain=None, score=None, kind="measures", ax=None):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator | NeuralNet,
+        *,
+        plain: BaseEstimator | NeuralNet | None = None,
+        score: str | None = None,
+        kind: Literal["measures", "curves"] = "measures",
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw what a fitted estimator has amplified.
 
         Parameters
@@ -138,7 +164,9 @@ class AmplificationDisplay:
         )
         return display.plot(ax=ax, kind=kind)
 
-    def plot(self, ax=None, *, kind="measures"):
+    def plot(
+        self, ax: Axes | None = None, *, kind: Literal["measures", "curves"] = "measures"
+    ) -> Self:
         """Draw the heat map of the measures or the curves.
 
         In the heat map a measure is shown in the epoch it was taken in and, faded, in those in
@@ -167,7 +195,7 @@ class AmplificationDisplay:
         """
         check_option("kind", kind, ("measures", "curves"))
         self.image_ = self.points_ = None
-        self.lines_ = []
+        self.lines_: list[Any] = []
         if kind == "curves":
             self._plot_curves(ax)
         else:

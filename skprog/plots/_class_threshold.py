@@ -1,10 +1,21 @@
 """The threshold of each class over its share of the samples."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..losses import class_thresholds
 from ._axes import BLUE, GREY, ORANGE, as_label, import_pyplot, one_axes
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike
+    from sklearn.base import BaseEstimator
 
 # Classes of one size that are named one by one.
 N_NAMED = 3
@@ -54,14 +65,21 @@ class ClassThresholdDisplay:
     ['0: 3200', '11 classes: 16 each']
     """
 
-    def __init__(self, class_counts, *, alpha=1.0, classes=None, annealing=1.0):
+    def __init__(
+        self,
+        class_counts: ArrayLike,
+        *,
+        alpha: float = 1.0,
+        classes: ArrayLike | None = None,
+        annealing: float | ArrayLike = 1.0,
+    ) -> None:
         self.class_counts = class_counts
         self.alpha = alpha
         self.classes = classes
         self.annealing = annealing
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator: BaseEstimator, *, ax: Axes | None = None) -> Self:
         """Draw the thresholds at the start and at the end of a fit.
 
         Parameters
@@ -84,7 +102,7 @@ class ClassThresholdDisplay:
             If it is not fitted or its loss has no thresholds.
         """
         check_is_fitted(estimator)
-        loss = getattr(getattr(estimator, "net_", None), "criterion_", None)
+        loss: Any = getattr(getattr(estimator, "net_", None), "criterion_", None)
         if not all(hasattr(loss, name) for name in ("class_counts", "alpha", "annealing_factor")):
             raise ValueError(
                 f"{type(estimator).__name__} has no loss with thresholds; fit a classifier of "
@@ -102,7 +120,15 @@ class ClassThresholdDisplay:
         )
 
     @classmethod
-    def from_counts(cls, class_counts, *, alpha=1.0, classes=None, annealing=1.0, ax=None):
+    def from_counts(
+        cls,
+        class_counts: ArrayLike,
+        *,
+        alpha: float = 1.0,
+        classes: ArrayLike | None = None,
+        annealing: float | ArrayLike = 1.0,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the thresholds of a training set.
 
         Parameters
@@ -130,7 +156,7 @@ class ClassThresholdDisplay:
         """
         return cls(class_counts, alpha=alpha, classes=classes, annealing=annealing).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the curves and the classes.
 
         Parameters

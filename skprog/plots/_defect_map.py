@@ -1,9 +1,21 @@
 """Where on a micrograph a classifier sees defects."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._checks import as_numbers, check_number, check_plain
 from ._axes import SKY, import_pyplot, one_axes
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike
+
+    from ..estimators import SEMClassifier
 
 # Opacity of the map where a defect is certain: the fibres stay visible under it.
 OPACITY = 0.75
@@ -49,14 +61,29 @@ class DefectMapDisplay:
     ['mask: nowhere', 'map ≥ 0.5']
     """
 
-    def __init__(self, image, defect_map, *, mask=None, threshold=None):
+    def __init__(
+        self,
+        image: ArrayLike,
+        defect_map: ArrayLike,
+        *,
+        mask: ArrayLike | None = None,
+        threshold: float | None = None,
+    ) -> None:
         self.image = image
         self.defect_map = defect_map
         self.mask = mask
         self.threshold = threshold
 
     @classmethod
-    def from_estimator(cls, estimator, image, *, mask=None, threshold=None, ax=None):
+    def from_estimator(
+        cls,
+        estimator: SEMClassifier,
+        image: ArrayLike,
+        *,
+        mask: ArrayLike | None = None,
+        threshold: float | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Map the defects of one image and draw them.
 
         Parameters
@@ -99,7 +126,7 @@ class DefectMapDisplay:
         defect_map = estimator.defect_map([image])[0]
         return cls(image, defect_map, mask=mask, threshold=threshold).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the image, the map over it and the outlines.
 
         Parameters

@@ -1,9 +1,20 @@
 """What the filters of one block respond to."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._checks import as_numbers, check_finite, check_integer
 from ._axes import several_axes
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from numpy.typing import ArrayLike
+
+    from ..estimators import SEMClassifier
 
 # Of a whole figure, in inches.
 WIDTH = 8.0
@@ -54,12 +65,19 @@ class FeatureMapDisplay:
     'Block 1: 16 feature maps, 32 × 32'
     """
 
-    def __init__(self, maps, *, block=None):
+    def __init__(self, maps: ArrayLike, *, block: int | None = None) -> None:
         self.maps = maps
         self.block = block
 
     @classmethod
-    def from_estimator(cls, estimator, image, *, block=1, ax=None):
+    def from_estimator(
+        cls,
+        estimator: SEMClassifier,
+        image: ArrayLike,
+        *,
+        block: int = 1,
+        ax: ArrayLike | None = None,
+    ) -> Self:
         """Compute the feature maps of one image and draw them.
 
         Parameters
@@ -97,7 +115,7 @@ class FeatureMapDisplay:
             raise ValueError(f"image has shape {shape}; give one grey image, (height, width).")
         return cls(estimator.feature_maps(image, block), block=block).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: ArrayLike | None = None) -> Self:
         """Draw each map on axes of its own.
 
         Parameters

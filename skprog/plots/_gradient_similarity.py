@@ -1,10 +1,21 @@
 """How similar the gradients within each class are while a network trains."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import as_numbers, check_finite
 from ._axes import as_label, import_pyplot, one_axes
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike
+    from sklearn.base import BaseEstimator
 
 # Beside the colours, which many classes leave close to each other.
 STYLES = ("-", "--", ":")
@@ -66,13 +77,19 @@ class GradientSimilarityDisplay:
     ['normal', 'inner']
     """
 
-    def __init__(self, angles, *, classes=None, class_counts=None):
+    def __init__(
+        self,
+        angles: ArrayLike,
+        *,
+        classes: ArrayLike | None = None,
+        class_counts: ArrayLike | None = None,
+    ) -> None:
         self.angles = angles
         self.classes = classes
         self.class_counts = class_counts
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator: BaseEstimator, *, ax: Axes | None = None) -> Self:
         """Draw what a classifier recorded while it was fitted.
 
         Parameters
@@ -109,7 +126,7 @@ class GradientSimilarityDisplay:
         counts = getattr(loss, "class_counts", None)
         return cls(angles, classes=estimator.classes_, class_counts=counts).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw one line per class.
 
         Parameters

@@ -1,10 +1,22 @@
 """Losses over the epochs of a fit."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import as_numbers, check_integer, check_option
 from ._axes import BLUE, GREY, VERMILION, one_axes
+
+if TYPE_CHECKING:
+    from typing import Literal, Self
+
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike
+    from sklearn.base import BaseEstimator
+    from skorch import NeuralNet
 
 
 class LossCurveDisplay:
@@ -41,13 +53,25 @@ class LossCurveDisplay:
     ['training', 'validation', 'best epoch: 2']
     """
 
-    def __init__(self, train_losses, *, valid_losses=None, best_epoch=None):
+    def __init__(
+        self,
+        train_losses: ArrayLike,
+        *,
+        valid_losses: ArrayLike | None = None,
+        best_epoch: int | None = None,
+    ) -> None:
         self.train_losses = train_losses
         self.valid_losses = valid_losses
         self.best_epoch = best_epoch
 
     @classmethod
-    def from_estimator(cls, estimator, *, scale="linear", ax=None):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator | NeuralNet,
+        *,
+        scale: Literal["linear", "log"] = "linear",
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the losses of a fitted estimator.
 
         Parameters
@@ -92,7 +116,7 @@ class LossCurveDisplay:
         display = cls(losses["train_loss"], valid_losses=valid_losses, best_epoch=best_epoch)
         return display.plot(ax=ax, scale=scale)
 
-    def plot(self, ax=None, *, scale="linear"):
+    def plot(self, ax: Axes | None = None, *, scale: Literal["linear", "log"] = "linear") -> Self:
         """Draw a line for each loss.
 
         Parameters

@@ -1,9 +1,23 @@
 """Losses of a learning-rate range test and the rates that they suggest."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._training import forked_generator, lr_range_of
 from ._axes import BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, import_pyplot, one_axes
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike
+    from sklearn.base import BaseEstimator
+
+    from ..model_selection import LRRange
+    from ..sequences import RunSequences
 
 MARKERS = {
     "valley": ("o", GREEN),
@@ -57,11 +71,19 @@ class LRFinderDisplay:
     ['lr_min_ to lr_max_: 0.004 to 0.1', 'valley: 0.005']
     """
 
-    def __init__(self, lr_range):
+    def __init__(self, lr_range: LRRange) -> None:
         self.lr_range = lr_range
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, ax=None, **params):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: RunSequences | ArrayLike,
+        y: ArrayLike,
+        *,
+        ax: Axes | None = None,
+        **params: Any,
+    ) -> Self:
         """Run a range test and draw it.
 
         Parameters
@@ -94,7 +116,7 @@ class LRFinderDisplay:
         return cls(lr_range).plot(ax=ax)
 
     @classmethod
-    def from_range(cls, lr_range, *, ax=None):
+    def from_range(cls, lr_range: LRRange, *, ax: Axes | None = None) -> Self:
         """Draw the result of a range test.
 
         Parameters
@@ -117,7 +139,7 @@ class LRFinderDisplay:
         """
         return cls(lr_range).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw a curve for each weight decay.
 
         Parameters

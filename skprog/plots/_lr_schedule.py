@@ -1,10 +1,24 @@
 """Learning rate and momentum over a training, planned or done."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import check_integer, check_option
 from ._axes import BLUE, GREY, ORANGE, VERMILION, check_values, one_axes
+
+if TYPE_CHECKING:
+    from typing import Any, Literal, Self
+
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike
+    from sklearn.base import BaseEstimator
+    from skorch import NeuralNet
+
+    from ..callbacks import AdaptiveCycle, OneCycle
 
 
 class LRScheduleDisplay:
@@ -57,7 +71,14 @@ class LRScheduleDisplay:
     29
     """
 
-    def __init__(self, lrs, *, momenta=None, epoch_ends=None, restarts=None):
+    def __init__(
+        self,
+        lrs: ArrayLike,
+        *,
+        momenta: ArrayLike | None = None,
+        epoch_ends: ArrayLike | None = None,
+        restarts: list[dict[str, Any]] | None = None,
+    ) -> None:
         self.lrs = lrs
         self.momenta = momenta
         self.epoch_ends = epoch_ends
@@ -65,8 +86,16 @@ class LRScheduleDisplay:
 
     @classmethod
     def from_callback(
-        cls, callback, n_batches, *, n_epochs=None, lr=None, scale="linear", momentum=False, ax=None
-    ):
+        cls,
+        callback: OneCycle | AdaptiveCycle,
+        n_batches: int,
+        *,
+        n_epochs: int | None = None,
+        lr: float | None = None,
+        scale: Literal["linear", "log"] = "linear",
+        momentum: bool = False,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw what a callback would do in a training without restarts.
 
         Parameters
@@ -113,7 +142,14 @@ class LRScheduleDisplay:
         return display.plot(ax=ax, scale=scale, momentum=momentum)
 
     @classmethod
-    def from_estimator(cls, estimator, *, scale="linear", momentum=False, ax=None):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator | NeuralNet,
+        *,
+        scale: Literal["linear", "log"] = "linear",
+        momentum: bool = False,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the learning rate that a fitted estimator was trained with.
 
         Parameters
@@ -163,7 +199,13 @@ class LRScheduleDisplay:
         )
         return display.plot(ax=ax, scale=scale, momentum=momentum)
 
-    def plot(self, ax=None, *, scale="linear", momentum=False):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        scale: Literal["linear", "log"] = "linear",
+        momentum: bool = False,
+    ) -> Self:
         """Draw the learning rate and, on request, the momentum.
 
         Parameters

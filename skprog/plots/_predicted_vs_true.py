@@ -1,11 +1,24 @@
 """Predicted against true RUL, with the regions that matter for maintenance."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._checks import check_number, check_rul_pair
 from .._runs import check_runs, run_bounds
 from ..decision import find_max_life
 from ._axes import BLUE, GREEN, GREY, ORANGE, VERMILION, import_pyplot, one_axes
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike
+    from sklearn.base import BaseEstimator
+
+    from ..sequences import RunSequences
 
 
 class PredictedVsTrueDisplay:
@@ -52,7 +65,15 @@ class PredictedVsTrueDisplay:
     ('True RUL (s)', 'Predicted RUL (s)')
     """
 
-    def __init__(self, y_true, y_pred, *, runs=None, max_life, threshold=0.1):
+    def __init__(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        *,
+        runs: ArrayLike | None = None,
+        max_life: float,
+        threshold: float = 0.1,
+    ) -> None:
         self.y_true = y_true
         self.y_pred = y_pred
         self.runs = runs
@@ -60,7 +81,16 @@ class PredictedVsTrueDisplay:
         self.threshold = threshold
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, max_life=None, threshold=0.1, ax=None):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: RunSequences | ArrayLike,
+        y: ArrayLike,
+        *,
+        max_life: float | None = None,
+        threshold: float = 0.1,
+        ax: Axes | None = None,
+    ) -> Self:
         """Predict and draw.
 
         Parameters
@@ -99,7 +129,16 @@ class PredictedVsTrueDisplay:
         )
 
     @classmethod
-    def from_predictions(cls, y_true, y_pred, *, runs=None, max_life, threshold=0.1, ax=None):
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        *,
+        runs: ArrayLike | None = None,
+        max_life: float,
+        threshold: float = 0.1,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw predictions.
 
         Parameters
@@ -128,7 +167,7 @@ class PredictedVsTrueDisplay:
         display = cls(y_true, y_pred, runs=runs, max_life=max_life, threshold=threshold)
         return display.plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the regions and the predictions.
 
         Parameters

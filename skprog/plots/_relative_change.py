@@ -1,9 +1,22 @@
 """How far predictions are off, on training and on test data."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..metrics import relative_change_difference
 from ._axes import BLUE, GREY, ORANGE, check_values, one_axes
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike
+    from sklearn.base import BaseEstimator
+
+    from ..sequences import RunSequences
 
 
 class RelativeChangeDisplay:
@@ -39,12 +52,21 @@ class RelativeChangeDisplay:
     array([-0.5,  0. ])
     """
 
-    def __init__(self, rcd, *, rcd_train=None):
+    def __init__(self, rcd: ArrayLike, *, rcd_train: ArrayLike | None = None) -> None:
         self.rcd = rcd
         self.rcd_train = rcd_train
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, X_train=None, y_train=None, ax=None):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: RunSequences | ArrayLike,
+        y: ArrayLike,
+        *,
+        X_train: RunSequences | ArrayLike | None = None,
+        y_train: ArrayLike | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Predict and draw.
 
         Parameters
@@ -81,7 +103,15 @@ class RelativeChangeDisplay:
         )
 
     @classmethod
-    def from_predictions(cls, y_true, y_pred, *, y_train=None, y_train_pred=None, ax=None):
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        *,
+        y_train: ArrayLike | None = None,
+        y_train_pred: ArrayLike | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw predictions.
 
         Parameters
@@ -108,11 +138,11 @@ class RelativeChangeDisplay:
             raise ValueError("y_train and y_train_pred belong together; give both or neither.")
         rcd = relative_change_difference(y_true, y_pred)
         rcd_train = None
-        if y_train is not None:
+        if y_train is not None and y_train_pred is not None:
             rcd_train = relative_change_difference(y_train, y_train_pred)
         return cls(rcd, rcd_train=rcd_train).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the histograms as shares of the windows, in 40 bins over [-1, 1].
 
         Parameters

@@ -1,5 +1,9 @@
 """Predicted and true RUL along each run."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._checks import check_rul_pair
@@ -7,6 +11,15 @@ from .._runs import all_one_run, check_time, run_bounds
 from ..decision import ema, find_max_life, replacement_rows
 from ..metrics import replacement_error
 from ._axes import BLUE, GREY, SKY, VERMILION, several_axes
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike
+    from sklearn.base import BaseEstimator
+
+    from ..sequences import RunSequences
 
 
 class RULDisplay:
@@ -53,17 +66,17 @@ class RULDisplay:
     def __init__(
         self,
         *,
-        y_true,
-        y_pred,
-        smoothed,
-        runs,
-        time,
-        rows,
-        error,
-        failed_in_service,
-        max_life,
-        threshold=0.1,
-    ):
+        y_true: np.ndarray,
+        y_pred: np.ndarray,
+        smoothed: np.ndarray,
+        runs: np.ndarray,
+        time: np.ndarray | None,
+        rows: np.ndarray,
+        error: np.ndarray,
+        failed_in_service: np.ndarray,
+        max_life: float,
+        threshold: float = 0.1,
+    ) -> None:
         self.y_true = y_true
         self.y_pred = y_pred
         self.smoothed = smoothed
@@ -76,7 +89,17 @@ class RULDisplay:
         self.threshold = threshold
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, max_life=None, threshold=0.1, span=30, ax=None):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: RunSequences,
+        y: ArrayLike,
+        *,
+        max_life: float | None = None,
+        threshold: float = 0.1,
+        span: float = 30,
+        ax: Axes | ArrayLike | None = None,
+    ) -> Self:
         """Predict and draw.
 
         Parameters
@@ -120,8 +143,17 @@ class RULDisplay:
 
     @classmethod
     def from_predictions(
-        cls, y_true, y_pred, *, runs=None, time=None, max_life, threshold=0.1, span=30, ax=None
-    ):
+        cls,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        *,
+        runs: ArrayLike | None = None,
+        time: ArrayLike | None = None,
+        max_life: float,
+        threshold: float = 0.1,
+        span: float = 30,
+        ax: Axes | ArrayLike | None = None,
+    ) -> Self:
         """Draw predictions.
 
         Parameters
@@ -172,7 +204,7 @@ class RULDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | ArrayLike | None = None) -> Self:
         """Draw each run on axes of its own.
 
         Parameters

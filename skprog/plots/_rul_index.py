@@ -1,11 +1,21 @@
 """The loss over true and predicted RUL, with and without the RUL index."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._checks import check_number
 from ..decision import find_max_life
 from ..preprocessing import RULIndex
 from ._axes import several_axes
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from numpy.typing import ArrayLike
+    from sklearn.base import BaseEstimator
 
 
 class RULIndexDisplay:
@@ -42,12 +52,14 @@ class RULIndexDisplay:
     27710
     """
 
-    def __init__(self, max_life, *, w=0.25):
+    def __init__(self, max_life: float, *, w: float = 0.25) -> None:
         self.max_life = max_life
         self.w = w
 
     @classmethod
-    def from_estimator(cls, estimator, *, w=0.25, ax=None):
+    def from_estimator(
+        cls, estimator: BaseEstimator, *, w: float = 0.25, ax: ArrayLike | None = None
+    ) -> Self:
         """Draw the losses over the life that an estimator has learnt.
 
         Parameters
@@ -71,7 +83,7 @@ class RULIndexDisplay:
         """
         return cls(find_max_life(estimator), w=w).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: ArrayLike | None = None) -> Self:
         """Draw both losses side by side.
 
         Parameters

@@ -1,10 +1,20 @@
 """The spectrogram of one window."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._checks import as_numbers, check_finite, check_integer, check_option
 from ..preprocessing import WelchSpectrogram
 from ._axes import one_axes
+
+if TYPE_CHECKING:
+    from typing import Literal, Self
+
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike
 
 
 class SpectrogramDisplay:
@@ -38,14 +48,23 @@ class SpectrogramDisplay:
     ('Time (s)', 'Frequency (Hz)')
     """
 
-    def __init__(self, spectrogram, *, f=None, t=None, output="log"):
+    def __init__(
+        self,
+        spectrogram: ArrayLike,
+        *,
+        f: ArrayLike | None = None,
+        t: ArrayLike | None = None,
+        output: Literal["log", "density"] = "log",
+    ) -> None:
         self.spectrogram = spectrogram
         self.f = f
         self.t = t
         self.output = output
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, channel=0, ax=None):
+    def from_estimator(
+        cls, estimator: WelchSpectrogram, X: ArrayLike, *, channel: int = 0, ax: Axes | None = None
+    ) -> Self:
         """Transform one raw window and draw it.
 
         Parameters
@@ -90,7 +109,7 @@ class SpectrogramDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the spectrogram.
 
         Parameters

@@ -1,6 +1,8 @@
 """A third direction of acceleration from two."""
 
-from typing import ClassVar
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -9,6 +11,13 @@ from sklearn.utils.validation import check_is_fitted
 from .._checks import check_finite, is_size
 from .._refit import fit_aside, of_one_fit
 from ._windows import SQRT_HALF, check_same_size, check_windows, map_windows
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from numpy.typing import ArrayLike
+
+    from ..sequences import RunSequences
 
 AXES = ("n_channels=2", "n_timepoints")
 
@@ -41,7 +50,7 @@ class AccelRotation45(TransformerMixin, BaseEstimator):
 
     _learnt: ClassVar = {"n_timepoints_in_": is_size}
 
-    def fit(self, X, y=None):
+    def fit(self, X: RunSequences | ArrayLike, y: None = None) -> Self:
         """Check the windows.
 
         Parameters
@@ -71,7 +80,7 @@ class AccelRotation45(TransformerMixin, BaseEstimator):
         return self
 
     @of_one_fit
-    def transform(self, X):
+    def transform(self, X: RunSequences | ArrayLike) -> RunSequences | np.ndarray:
         """Append the channel.
 
         Parameters
@@ -96,7 +105,7 @@ class AccelRotation45(TransformerMixin, BaseEstimator):
         check_same_size(self, "n_timepoints", X.shape[-1], self.n_timepoints_in_)
         return map_windows(self.per_window, X)
 
-    def per_window(self, X):
+    def per_window(self, X: np.ndarray) -> np.ndarray:
         """Rotate checked windows (..., 2, n_timepoints), each by itself."""
         check_finite(X)
         rotated = np.empty((*X.shape[:-2], 3, X.shape[-1]), dtype=X.dtype)

@@ -1,6 +1,8 @@
 """A few numbers per window, for models of feature vectors such as trees."""
 
-from typing import ClassVar
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -9,6 +11,13 @@ from .._checks import check_integer, is_params, is_size
 from .._refit import of_one_fit
 from ._spectrograms import check_at_most, fit_frequencies, transform_spectrograms
 from ._windows import blocks
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from numpy.typing import ArrayLike
+
+    from ..sequences import RunSequences
 
 
 class BandEnergies(TransformerMixin, BaseEstimator):
@@ -46,10 +55,10 @@ class BandEnergies(TransformerMixin, BaseEstimator):
 
     _learnt: ClassVar = {"n_freqs_in_": is_size, "_fitted_params": is_params}
 
-    def __init__(self, n_bands=12):
+    def __init__(self, n_bands: int = 12) -> None:
         self.n_bands = n_bands
 
-    def fit(self, X, y=None):
+    def fit(self, X: RunSequences | ArrayLike, y: None = None) -> Self:
         """Check the spectrograms.
 
         Parameters
@@ -76,7 +85,7 @@ class BandEnergies(TransformerMixin, BaseEstimator):
         return self
 
     @of_one_fit
-    def transform(self, X):
+    def transform(self, X: RunSequences | ArrayLike) -> RunSequences | np.ndarray:
         """Compute the features.
 
         Parameters
@@ -97,15 +106,15 @@ class BandEnergies(TransformerMixin, BaseEstimator):
         """
         return transform_spectrograms(self, X, self.per_window)
 
-    def check_params(self):
+    def check_params(self) -> None:
         """Refuse a parameter that is out of range or of the wrong type."""
         check_integer("n_bands", self.n_bands)
 
-    def check_learnt(self, learnt):
+    def check_learnt(self, learnt: dict[str, Any]) -> None:
         """Refuse fewer bins than the parameter asks for."""
         check_at_most("n_bands", self.n_bands, learnt["n_freqs_in_"])
 
-    def per_window(self, S):
+    def per_window(self, S: np.ndarray) -> np.ndarray:
         """Return the features of checked spectrograms (..., n_freqs, n_segments), one by one."""
         n_freqs, n_segments = S.shape[-2:]
         n_bands = int(self.n_bands)

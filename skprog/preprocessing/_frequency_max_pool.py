@@ -1,6 +1,8 @@
 """Largest of neighbouring frequency bins."""
 
-from typing import ClassVar
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -9,6 +11,13 @@ from .._checks import check_integer, is_params, is_size
 from .._refit import of_one_fit
 from ._spectrograms import check_at_most, fit_frequencies, transform_spectrograms
 from ._windows import blocks, store
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from numpy.typing import ArrayLike
+
+    from ..sequences import RunSequences
 
 
 class FrequencyMaxPool(TransformerMixin, BaseEstimator):
@@ -43,10 +52,10 @@ class FrequencyMaxPool(TransformerMixin, BaseEstimator):
 
     _learnt: ClassVar = {"n_freqs_in_": is_size, "_fitted_params": is_params}
 
-    def __init__(self, pool_size=4):
+    def __init__(self, pool_size: int = 4) -> None:
         self.pool_size = pool_size
 
-    def fit(self, X, y=None):
+    def fit(self, X: RunSequences | ArrayLike, y: None = None) -> Self:
         """Check the spectrograms.
 
         Parameters
@@ -73,7 +82,7 @@ class FrequencyMaxPool(TransformerMixin, BaseEstimator):
         return self
 
     @of_one_fit
-    def transform(self, X):
+    def transform(self, X: RunSequences | ArrayLike) -> RunSequences | np.ndarray:
         """Pool the spectrograms.
 
         Parameters
@@ -94,15 +103,15 @@ class FrequencyMaxPool(TransformerMixin, BaseEstimator):
         """
         return transform_spectrograms(self, X, self.per_window)
 
-    def check_params(self):
+    def check_params(self) -> None:
         """Refuse a parameter that is out of range or of the wrong type."""
         check_integer("pool_size", self.pool_size)
 
-    def check_learnt(self, learnt):
+    def check_learnt(self, learnt: dict[str, Any]) -> None:
         """Refuse fewer bins than the parameter asks for."""
         check_at_most("pool_size", self.pool_size, learnt["n_freqs_in_"])
 
-    def per_window(self, S):
+    def per_window(self, S: np.ndarray) -> np.ndarray:
         """Pool checked spectrograms (..., n_freqs, n_segments), each by itself."""
         n_freqs, n_segments = S.shape[-2:]
         pool_size = int(self.pool_size)

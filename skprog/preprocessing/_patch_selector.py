@@ -1,11 +1,18 @@
 """Patches of grey images at their own resolution."""
 
-from typing import ClassVar
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from .._checks import as_generator, check_images, check_integer, check_option
+
+if TYPE_CHECKING:
+    from typing import Literal, Self
+
+    from numpy.typing import ArrayLike
 
 STRATEGIES = ("representative", "max_variance", "center", "random", "all")
 N_BINS = 64
@@ -71,14 +78,21 @@ default="representative"
     array([[4, 2]])
     """
 
-    _learnt: ClassVar = {}
+    _learnt: ClassVar[dict] = {}
 
-    def __init__(self, patch_size=128, strategy="representative", random_state=None):
+    def __init__(
+        self,
+        patch_size: int = 128,
+        strategy: Literal[
+            "representative", "max_variance", "center", "random", "all"
+        ] = "representative",
+        random_state: int | np.random.RandomState | np.random.Generator | None = None,
+    ) -> None:
         self.patch_size = patch_size
         self.strategy = strategy
         self.random_state = random_state
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike | list, y: None = None) -> Self:
         """Check parameters and images.
 
         Parameters
@@ -106,7 +120,9 @@ default="representative"
         self._check(X)
         return self
 
-    def transform(self, X, return_positions=False):
+    def transform(
+        self, X: ArrayLike | list, return_positions: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Cut the patches.
 
         Parameters
@@ -148,7 +164,7 @@ default="representative"
             positions = np.array(corners)
         return (patches, positions) if return_positions else patches
 
-    def check_params(self):
+    def check_params(self) -> None:
         """Refuse parameters that are out of range or of the wrong type."""
         check_integer("patch_size", self.patch_size)
         check_option("strategy", self.strategy, STRATEGIES)

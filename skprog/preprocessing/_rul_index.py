@@ -1,6 +1,8 @@
 """Remaining useful life as an index between 0 and 1."""
 
-from typing import ClassVar
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -9,6 +11,11 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from .._checks import as_numbers, check_finite, check_number, check_plain, is_params, is_seconds
 from .._refit import fit_aside, of_one_fit
 from ._fitted_params import check_same_params
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from numpy.typing import ArrayLike
 
 MAX_W = 1e6
 
@@ -62,11 +69,11 @@ class RULIndex(TransformerMixin, BaseEstimator):
 
     _learnt: ClassVar = {"max_life_": is_seconds, "_fitted_params": is_params}
 
-    def __init__(self, w=0.25, max_life=None):
+    def __init__(self, w: float = 0.25, max_life: float | None = None) -> None:
         self.w = w
         self.max_life = max_life
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: None = None) -> Self:
         """Learn the maximum expected life.
 
         Parameters
@@ -103,7 +110,7 @@ class RULIndex(TransformerMixin, BaseEstimator):
         return self
 
     @of_one_fit
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Turn RUL into the index.
 
         Parameters
@@ -128,7 +135,7 @@ class RULIndex(TransformerMixin, BaseEstimator):
         return scale / (self._check_rul(X, reset=False) + scale)
 
     @of_one_fit
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Turn the index back into RUL.
 
         Parameters
@@ -152,7 +159,7 @@ class RULIndex(TransformerMixin, BaseEstimator):
         check_finite(index, "RUL index")
         return rul_of_index(index, w=float(self.w), max_life=self.max_life_)
 
-    def check_params(self):
+    def check_params(self) -> None:
         """Refuse parameters that are out of range or of the wrong type."""
         check_number("w", self.w, above=0)
         if self.w > MAX_W:
@@ -162,7 +169,7 @@ class RULIndex(TransformerMixin, BaseEstimator):
         if self.max_life is not None:
             check_number("max_life", self.max_life, above=0)
 
-    def check_learnt(self, learnt):
+    def check_learnt(self, learnt: dict[str, Any]) -> None:
         """Refuse a maximum expected life beyond what float64 holds, or another than was given."""
         given = learnt["max_life_"] if self.max_life is None else float(self.max_life)
         if learnt["max_life_"] != given:

@@ -1,7 +1,9 @@
 """Power spectral density of windows over their segments."""
 
+from __future__ import annotations
+
 from math import gcd
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -21,6 +23,13 @@ from .._refit import fit_aside, of_one_fit
 from ._fitted_params import check_same_params
 from ._tapers import named_constants, scaled_taper, taper_constants, taper_values
 from ._windows import SQRT_HALF, blocks, check_same_size, check_windows, map_windows, store
+
+if TYPE_CHECKING:
+    from typing import Any, Literal, Self
+
+    from numpy.typing import ArrayLike
+
+    from ..sequences import RunSequences
 
 FLOOR = 1e-12
 
@@ -110,15 +119,15 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        fs=25_600,
-        nperseg=1024,
-        hop=64,
-        window="hann",
-        f_max=None,
-        output="log",
-        dtype="float16",
-        pool_size=1,
-    ):
+        fs: float = 25_600,
+        nperseg: int = 1024,
+        hop: int = 64,
+        window: str | tuple | float | np.ndarray = "hann",
+        f_max: float | None = None,
+        output: Literal["log", "density"] = "log",
+        dtype: Literal["float16", "float32"] = "float16",
+        pool_size: int = 1,
+    ) -> None:
         self.fs = fs
         self.nperseg = nperseg
         self.hop = hop
@@ -128,7 +137,7 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         self.dtype = dtype
         self.pool_size = pool_size
 
-    def fit(self, X, y=None):
+    def fit(self, X: RunSequences | ArrayLike, y: None = None) -> Self:
         """Check the windows and lay out the axes of their spectrograms.
 
         Parameters
@@ -176,7 +185,7 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         return self
 
     @of_one_fit
-    def transform(self, X):
+    def transform(self, X: RunSequences | ArrayLike) -> RunSequences | np.ndarray:
         """Compute the spectrograms.
 
         Parameters
@@ -203,7 +212,7 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         check_same_size(self, "n_timepoints", X.shape[-1], self.n_timepoints_in_)
         return map_windows(self.per_window, X)
 
-    def check_params(self):
+    def check_params(self) -> None:
         """Refuse parameters that are out of range, of the wrong type or unknown."""
         check_number("fs", self.fs, above=0)
         check_integer("nperseg", self.nperseg, minimum=2)
@@ -221,7 +230,7 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
                 f"pool_size{below and ' or raise f_max'}."
             )
 
-    def check_learnt(self, learnt):
+    def check_learnt(self, learnt: dict[str, Any]) -> None:
         """Refuse windows too short, and frequencies and times of other parameters."""
         nperseg, n_timepoints = int(self.nperseg), learnt["n_timepoints_in_"]
         if n_timepoints < nperseg:
@@ -278,7 +287,7 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
                 ) from None
         return scaled_taper(taper, self.fs)
 
-    def per_window(self, X):
+    def per_window(self, X: np.ndarray) -> np.ndarray:
         """Return the spectrograms of checked windows (..., n_timepoints), one by one."""
         import torch
 

@@ -1,10 +1,17 @@
+from __future__ import annotations
+
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from .._lstm_autocast import lstm_autocast
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
 
 MIN_ROWS = 4
 
@@ -53,20 +60,23 @@ class CnnLstm(nn.Module):
        recurrent neural networks: a spectral data based architecture", SIBGRAPI 2023.
     """
 
+    mean: torch.Tensor
+    scale: torch.Tensor
+
     def __init__(
         self,
-        window_shape,
+        window_shape: Sequence[int],
         *,
-        n_conv_layers=2,
-        n_filters=(4, 8, 8),
-        kernel_sizes=((5, 4), (6, 3), (3, 3)),
-        strides=((1, 2), (1, 1), (1, 1)),
-        pool_size=(2, 2),
-        padding="valid",
-        lstm_units=112,
-        dense_units=(112, 16),
-        dropout=0.0,
-    ):
+        n_conv_layers: int = 2,
+        n_filters: Sequence[int] = (4, 8, 8),
+        kernel_sizes: Sequence[Sequence[int]] = ((5, 4), (6, 3), (3, 3)),
+        strides: Sequence[Sequence[int]] = ((1, 2), (1, 1), (1, 1)),
+        pool_size: Sequence[int] | None = (2, 2),
+        padding: Literal["valid", "same"] = "valid",
+        lstm_units: int = 112,
+        dense_units: Sequence[int] = (112, 16),
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         is_spectrogram = len(window_shape) == 2
         if not is_spectrogram:
@@ -78,19 +88,18 @@ class CnnLstm(nn.Module):
         self.register_buffer("scale", torch.ones(window_shape[0], *[1] * is_spectrogram))
         # Plain integers: torch refuses those of NumPy, which a search may draw.
         lstm_units, n_filters, dense_units = int(lstm_units), _plain(n_filters), _plain(dense_units)
-        kernel_sizes, strides = map(_plain, kernel_sizes), map(_plain, strides)
-        kernel_sizes, strides = tuple(kernel_sizes), tuple(strides)
+        kernels, steps = [*map(_plain, kernel_sizes)], [*map(_plain, strides)]
         pool_size = None if pool_size is None else _plain(pool_size)
-        layers = []
+        layers: list[nn.Module] = []
         width, size = 1, tuple(window_shape)
         for i in range(n_conv_layers):
             name = f"convolutional layer {i + 1}"
             if padding == "same":
-                pads, size = _same_padding(size, kernel_sizes[i], strides[i])
+                pads, size = _same_padding(size, kernels[i], steps[i])
                 layers.append(nn.ZeroPad2d(pads))
             else:
-                size = _valid_size(name, size, kernel_sizes[i], strides[i])
-            layers.append(nn.Conv2d(width, n_filters[i], kernel_sizes[i], strides[i]))
+                size = _valid_size(name, size, kernels[i], steps[i])
+            layers.append(nn.Conv2d(width, n_filters[i], kernels[i], steps[i]))
             if pool_size is not None:
                 size = _valid_size(f"the pooling after {name}", size, pool_size, pool_size)
                 layers.append(nn.MaxPool2d(pool_size))
@@ -106,25 +115,25 @@ class CnnLstm(nn.Module):
             head += [nn.Linear(n_in, n_out), nn.ReLU(), nn.Dropout(dropout)]
         self.head = nn.Sequential(*head, nn.Linear((lstm_units, *dense_units)[-1], 1))
 
-    def encode(self, windows):
+    def encode(self, windows: torch.Tensor) -> torch.Tensor:
         """Map windows (n_windows, ...) to features (n_windows, n_features)."""
         windows = (windows.to(self.scale.dtype) - self.mean) / self.scale
         return self.encoder(windows.unsqueeze(1))
 
-    def decode(self, features):
+    def decode(self, features: torch.Tensor) -> torch.Tensor:
         """Map features (n_sequences, n_steps, n_features) to targets (n_sequences,)."""
         with lstm_autocast(features.device):
             # Convolutions under autocast return bfloat16, which an LSTM without it does not take.
             _, (hidden, _) = self.lstm(features.to(self.scale.dtype))
         return self.regress(hidden[-1])
 
-    def regress(self, hidden):
+    def regress(self, hidden: torch.Tensor) -> torch.Tensor:
         """Map last hidden states (n_sequences, lstm_units) of the LSTM to targets."""
         # The output stays in full precision under autocast: bfloat16 has 8 bits, too few for a RUL.
         with torch.autocast(hidden.device.type, enabled=False):
             return self.head(self.dropout(hidden.to(self.scale.dtype))).squeeze(-1)
 
-    def step(self, states, features):
+    def step(self, states: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
         """Take one more window into several sequences.
 
         Parameters
@@ -149,7 +158,7 @@ class CnnLstm(nn.Module):
         cell = forget_gate.sigmoid() * cell + input_gate.sigmoid() * candidate.tanh()
         return torch.stack([output_gate.sigmoid() * cell.tanh(), cell], dim=2)
 
-    def forward(self, X, index=None):
+    def forward(self, X: torch.Tensor, index: torch.Tensor | None = None) -> torch.Tensor:
         """Map sequences to targets of shape (n_sequences,).
 
         ``X`` is (n_sequences, n_steps, ...), or, with an ``index`` of shape

@@ -1,10 +1,18 @@
+from __future__ import annotations
+
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import nn
 
 from ..._checks import check_integer, check_number, check_option
+from .._channels_last import channels_last
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
 
 
 class DiagnosisCNN(nn.Module):
@@ -63,21 +71,24 @@ class DiagnosisCNN(nn.Module):
     97104
     """
 
+    mean: torch.Tensor
+    scale: torch.Tensor
+
     def __init__(
         self,
-        n_channels,
-        n_timepoints,
-        n_classes,
+        n_channels: int,
+        n_timepoints: int,
+        n_classes: int,
         *,
-        n_filters=(16, 16),
-        kernel_sizes=(49, 21),
-        pool_size=4,
-        dense_units=100,
-        padding="valid",
-        batch_norm=False,
-        global_pooling=None,
-        dropout=0.0,
-    ):
+        n_filters: Sequence[int] = (16, 16),
+        kernel_sizes: Sequence[int] = (49, 21),
+        pool_size: int = 4,
+        dense_units: int = 100,
+        padding: Literal["valid", "same"] = "valid",
+        batch_norm: bool = False,
+        global_pooling: Literal["average", "max"] | None = None,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         n_channels = check_integer("n_channels", n_channels)
         n_timepoints = check_integer("n_timepoints", n_timepoints)
@@ -92,7 +103,7 @@ class DiagnosisCNN(nn.Module):
         self.shape_in = n_channels, n_timepoints
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("scale", torch.ones(()))
-        layers = []
+        layers: list[nn.Module] = []
         width, length = n_channels, n_timepoints
         for i, (n_out, kernel_size) in enumerate(zip(n_filters, kernel_sizes, strict=True)):
             # Plain integers: torch refuses those of NumPy, which a search may draw.
@@ -118,7 +129,7 @@ class DiagnosisCNN(nn.Module):
             length = 1
         # Two-dimensional layers with the channels last in memory train twice as fast as
         # one-dimensional ones.
-        self.encoder = nn.Sequential(*layers, nn.Flatten()).to(memory_format=torch.channels_last)
+        self.encoder = channels_last(nn.Sequential(*layers, nn.Flatten()))
         self.head = nn.Sequential(
             nn.Dropout(dropout),
             nn.Linear(width * length, dense_units),
@@ -127,7 +138,7 @@ class DiagnosisCNN(nn.Module):
             nn.Linear(dense_units, n_classes),
         )
 
-    def forward(self, X):
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Map windows (n_windows, n_channels, n_timepoints) to logits (n_windows, n_classes)."""
         if X.ndim != 3 or X.shape[1:] != self.shape_in:
             n_channels, n_timepoints = self.shape_in

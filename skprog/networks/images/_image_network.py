@@ -1,9 +1,12 @@
 """What networks of images share: what they read, how they begin, and the end of all of them."""
 
+from __future__ import annotations
+
 import torch
 from torch import nn
 
 from ..._checks import check_integer
+from .._channels_last import channels_last
 
 
 class ImageNetwork(nn.Module):
@@ -21,13 +24,22 @@ class ImageNetwork(nn.Module):
         Pixels, along a side, of a place in the last map that is normalised over the batch.
     """
 
-    def __init__(self, layers, n_channels, n_features, n_classes, *, least, step):
+    def __init__(
+        self,
+        layers: nn.Module,
+        n_channels: int,
+        n_features: int,
+        n_classes: int,
+        *,
+        least: int,
+        step: int,
+    ) -> None:
         super().__init__()
         self.n_channels = n_channels
         self.least = least
         self.step = step
         # A fifth faster on a CPU with the channels last in memory.
-        self.layers = layers.to(memory_format=torch.channels_last)
+        self.layers = channels_last(layers)
         self.head = nn.Linear(n_features, n_classes)
         for module in self.layers.modules():
             if isinstance(module, nn.Conv2d):
@@ -35,7 +47,7 @@ class ImageNetwork(nn.Module):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
-    def forward(self, X):
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Map images (n_images, n_channels, height, width) to logits (n_images, n_classes)."""
         self._check(X)
         X = X.to(self.head.weight.dtype, memory_format=torch.channels_last)

@@ -1,9 +1,17 @@
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import nn
 
 from ..._checks import check_integer, check_option
+from .._channels_last import channels_last
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Literal
 
 # Between the mean over the places, 0, in which single defects are lost, and the highest.
 SHARPNESS = 10
@@ -67,17 +75,17 @@ class MicrographCNN(nn.Module):
 
     def __init__(
         self,
-        height,
-        width,
-        n_classes,
+        height: int,
+        width: int,
+        n_classes: int,
         *,
-        n_blocks=5,
-        hidden_units=40,
-        head="dense",
-        n_filters=(16, 32, 64, 96, 128),
-        hidden_batch_norm=False,
-        background=0,
-    ):
+        n_blocks: int = 5,
+        hidden_units: int | None = 40,
+        head: Literal["dense", "local"] = "dense",
+        n_filters: Sequence[int] = (16, 32, 64, 96, 128),
+        hidden_batch_norm: bool = False,
+        background: int = 0,
+    ) -> None:
         super().__init__()
         self.shape_in = check_integer("height", height), check_integer("width", width)
         n_classes = check_integer("n_classes", n_classes, minimum=2)
@@ -91,11 +99,11 @@ class MicrographCNN(nn.Module):
         blocks = []
         n_in = 1
         for n_out in map(int, n_filters[: self.n_blocks]):
-            layers = nn.Conv2d(n_in, n_out, 3, padding=1), nn.BatchNorm2d(n_out), nn.ReLU()
-            blocks.append(nn.Sequential(*layers))
+            conv = nn.Conv2d(n_in, n_out, 3, padding=1)
+            blocks.append(nn.Sequential(conv, nn.BatchNorm2d(n_out), nn.ReLU()))
             n_in = n_out
         # A tenth faster on a CPU with the channels last in memory.
-        self.blocks = nn.ModuleList(blocks).to(memory_format=torch.channels_last)
+        self.blocks = channels_last(nn.ModuleList(blocks))
         self.pool = nn.MaxPool2d(2)
         # Pixels per place of the last block, and how many places, in rows and columns, an output
         # sees.
@@ -111,7 +119,7 @@ class MicrographCNN(nn.Module):
         if hidden_units is not None:
             hidden_units = check_integer("hidden_units", hidden_units)
         n_features = n_in * math.prod(self.field)
-        layers = [nn.Linear(n_features, n_classes)]
+        layers: list[nn.Module] = [nn.Linear(n_features, n_classes)]
         if hidden_units is not None and head == "dense":
             layers = [nn.Linear(n_features, hidden_units), nn.ReLU()]
             if hidden_batch_norm:
@@ -121,9 +129,9 @@ class MicrographCNN(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.normal_(module.weight, std=0.01)
-                nn.init.zeros_(module.bias)
+                nn.init.zeros_(cast(torch.Tensor, module.bias))
 
-    def forward(self, X):
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Map images (n_images, height, width) to logits (n_images, n_classes)."""
         if X.ndim != 3 or X.shape[1:] != self.shape_in:
             height, width = self.shape_in
@@ -138,7 +146,7 @@ class MicrographCNN(nn.Module):
         return (excess.logsumexp(dim=2) - math.log(excess.shape[2])) / SHARPNESS
 
     @staticmethod
-    def standardise(X):
+    def standardise(X: torch.Tensor) -> torch.Tensor:
         """Free images of their means and divide them by their standard deviations.
 
         Parameters
@@ -155,7 +163,9 @@ class MicrographCNN(nn.Module):
         deviation, mean = torch.std_mean(X, dim=(1, 2), keepdim=True, correction=0)
         return (X - mean) / deviation.where(deviation > 1e-6 * mean.abs(), 1.0)
 
-    def encode(self, X, n_blocks=None, *, pool=True):
+    def encode(
+        self, X: torch.Tensor, n_blocks: int | None = None, *, pool: bool = True
+    ) -> torch.Tensor:
         """Map standardised images of any size to the features of a block.
 
         Parameters
@@ -180,7 +190,7 @@ class MicrographCNN(nn.Module):
                 features = self.pool(features)
         return features
 
-    def classify(self, features):
+    def classify(self, features: torch.Tensor) -> torch.Tensor:
         """Map features of the last block to logits at each place that has a whole field.
 
         Parameters
@@ -193,6 +203,7 @@ class MicrographCNN(nn.Module):
         Tensor of shape (n_images, n_classes, n_rows - field[0] + 1, n_columns - field[1] + 1)
             Logits.
         """
+        first: Any
         first, *others = self.dense
         # The first dense layer is a convolution by as many places as it sees.
         weight = first.weight.unflatten(1, (-1, *self.field))
@@ -202,7 +213,7 @@ class MicrographCNN(nn.Module):
             places = layer(places)
         return places.reshape(*units.shape[:3], -1).permute(0, 3, 1, 2)
 
-    def logit_map(self, X, *, strip_height=256):
+    def logit_map(self, X: torch.Tensor, *, strip_height: int = 256) -> torch.Tensor:
         """Map one standardised image of any size to the logits of its fields.
 
         The convolutions pass over strips with as much of their surroundings as they see, so that
@@ -244,7 +255,7 @@ class MicrographCNN(nn.Module):
         features = torch.cat(strips, dim=2)[:, :, :n_rows]
         return self.classify(features)[0]
 
-    def spread(self, values, shape):
+    def spread(self, values: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
         """Interpolate values of fields, each standing for the middle of its own, to all pixels.
 
         Parameters

@@ -1,5 +1,7 @@
 """Residual networks of images, from 18 to 101 layers."""
 
+from __future__ import annotations
+
 from torch import nn
 
 from ._image_network import ImageNetwork, check_sizes
@@ -46,9 +48,9 @@ class ResNet18(ImageNetwork):
     11173962
     """
 
-    def __init__(self, n_channels, n_classes, *, width=64):
+    def __init__(self, n_channels: int, n_classes: int, *, width: int = 64) -> None:
         sizes = check_sizes(n_channels, n_classes, width)
-        super().__init__(*_residual_layers(*sizes, BasicBlock, (2, 2, 2, 2)), least=8, step=8)
+        super().__init__(*_residual_layers(sizes, BasicBlock, (2, 2, 2, 2)), least=8, step=8)
 
 
 class ResNet34(ImageNetwork):
@@ -86,9 +88,9 @@ class ResNet34(ImageNetwork):
     21282122
     """
 
-    def __init__(self, n_channels, n_classes, *, width=64):
+    def __init__(self, n_channels: int, n_classes: int, *, width: int = 64) -> None:
         sizes = check_sizes(n_channels, n_classes, width)
-        super().__init__(*_residual_layers(*sizes, BasicBlock, (3, 4, 6, 3)), least=8, step=8)
+        super().__init__(*_residual_layers(sizes, BasicBlock, (3, 4, 6, 3)), least=8, step=8)
 
 
 class ResNet50(ImageNetwork):
@@ -131,9 +133,9 @@ class ResNet50(ImageNetwork):
     23520842
     """
 
-    def __init__(self, n_channels, n_classes, *, width=64):
+    def __init__(self, n_channels: int, n_classes: int, *, width: int = 64) -> None:
         sizes = check_sizes(n_channels, n_classes, width)
-        super().__init__(*_residual_layers(*sizes, Bottleneck, (3, 4, 6, 3)), least=8, step=8)
+        super().__init__(*_residual_layers(sizes, Bottleneck, (3, 4, 6, 3)), least=8, step=8)
 
 
 class ResNet101(ImageNetwork):
@@ -171,9 +173,9 @@ class ResNet101(ImageNetwork):
     42512970
     """
 
-    def __init__(self, n_channels, n_classes, *, width=64):
+    def __init__(self, n_channels: int, n_classes: int, *, width: int = 64) -> None:
         sizes = check_sizes(n_channels, n_classes, width)
-        super().__init__(*_residual_layers(*sizes, Bottleneck, (3, 4, 23, 3)), least=8, step=8)
+        super().__init__(*_residual_layers(sizes, Bottleneck, (3, 4, 23, 3)), least=8, step=8)
 
 
 class BasicBlock(nn.Module):
@@ -247,8 +249,9 @@ def _shortcut(n_in, n_out, stride):
     return nn.Sequential(nn.AvgPool2d(1, stride), *_conv_norm(n_in, n_out, 1))
 
 
-def _residual_layers(n_channels, n_classes, width, block, n_blocks):
+def _residual_layers(sizes, block, n_blocks):
     """Return the layers of a residual network, the features they end in, and the rest given."""
+    n_channels, n_classes, width = sizes
     layers = [*_conv_norm(n_channels, width, 3), nn.ReLU(inplace=True)]
     n_features = width
     for stage, n in enumerate(n_blocks):

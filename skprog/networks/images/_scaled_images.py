@@ -1,7 +1,14 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 from torch import nn
 
 from ..._checks import check_integer
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class ScaledImages(nn.Module):
@@ -32,13 +39,18 @@ class ScaledImages(nn.Module):
     tensor([[0., 1.]])
     """
 
-    def __init__(self, network, n_channels, *, params=None):
+    mean: torch.Tensor
+    scale: torch.Tensor
+
+    def __init__(
+        self, network: type[nn.Module], n_channels: int, *, params: dict[str, Any] | None = None
+    ) -> None:
         super().__init__()
         n_channels = check_integer("n_channels", n_channels)
         self.register_buffer("mean", torch.zeros(n_channels, 1, 1))
         self.register_buffer("scale", torch.ones(n_channels, 1, 1))
         self.network = network(**(params or {}))
 
-    def forward(self, X):
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Map images (n_images, n_channels, height, width) to logits."""
         return self.network((X.to(self.mean.dtype) - self.mean) / self.scale)

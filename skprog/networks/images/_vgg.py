@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from itertools import pairwise
 
 from torch import nn
@@ -49,7 +51,7 @@ class VGG19(ImageNetwork):
     20040522
     """
 
-    def __init__(self, n_channels, n_classes, *, width=64):
+    def __init__(self, n_channels: int, n_classes: int, *, width: int = 64) -> None:
         n_channels, n_classes, width = check_sizes(n_channels, n_classes, width)
         filters = [n * width for n in N_WIDTHS]
         layers = []

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from ._lstm import LSTM
 
 
@@ -45,7 +47,15 @@ class BiLSTM(LSTM):
 
     bidirectional = True
 
-    def __init__(self, n_channels, n_classes, *, lstm_units=128, n_layers=1, dropout=0.0):
+    def __init__(
+        self,
+        n_channels: int,
+        n_classes: int,
+        *,
+        lstm_units: int = 128,
+        n_layers: int = 1,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__(
             n_channels, n_classes, lstm_units=lstm_units, n_layers=n_layers, dropout=dropout
         )

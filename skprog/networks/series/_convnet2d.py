@@ -1,8 +1,17 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 from torch import nn
 
 from ..._checks import check_integer, check_option
+from .._channels_last import channels_last
 from ._blocks import ConvStack, as_image, check_layers, mean_over_time, read_series
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
 
 
 class ConvNet2d(nn.Module):
@@ -57,14 +66,14 @@ class ConvNet2d(nn.Module):
 
     def __init__(
         self,
-        n_channels,
-        n_timepoints,
-        n_classes,
+        n_channels: int,
+        n_timepoints: int,
+        n_classes: int,
         *,
-        head="average",
-        n_filters=(128, 256, 128),
-        kernel_sizes=(8, 5, 3),
-    ):
+        head: Literal["average", "flatten_time"] = "average",
+        n_filters: Sequence[int] = (128, 256, 128),
+        kernel_sizes: Sequence[int] = (8, 5, 3),
+    ) -> None:
         super().__init__()
         self.n_channels = check_integer("n_channels", n_channels)
         n_timepoints = check_integer("n_timepoints", n_timepoints)
@@ -73,10 +82,10 @@ class ConvNet2d(nn.Module):
         n_filters, kernel_sizes = check_layers(n_filters=n_filters, kernel_sizes=kernel_sizes)
         self.n_timepoints = n_timepoints if head == "flatten_time" else None
         blocks = ConvStack(1, n_filters, kernel_sizes)
-        self.blocks = blocks.to(memory_format=torch.channels_last)
+        self.blocks = channels_last(blocks)
         self.head = nn.Linear(n_filters[-1] * (self.n_timepoints or 1), n_classes)
 
-    def forward(self, X, lengths=None):
+    def forward(self, X: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
         """Map series (n_cases, n_channels, n_timepoints) to logits (n_cases, n_classes).
 
         ``lengths`` (n_cases,) tells the timepoints of series that are padded at their ends.

@@ -1,8 +1,16 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 from torch import nn
 
 from ..._checks import check_integer
+from .._channels_last import channels_last
 from ._blocks import ConvStack, TimeConv, as_cube, blank, check_layers, mean_over_time, read_series
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class DCNN(nn.Module):
@@ -52,24 +60,24 @@ class DCNN(nn.Module):
 
     def __init__(
         self,
-        n_channels,
-        n_classes,
+        n_channels: int,
+        n_classes: int,
         *,
-        n_filters=(128, 128, 256, 256, 256),
-        kernel_sizes=(3, 3, 3, 3, 3),
-    ):
+        n_filters: Sequence[int] = (128, 128, 256, 256, 256),
+        kernel_sizes: Sequence[int] = (3, 3, 3, 3, 3),
+    ) -> None:
         super().__init__()
         self.n_channels = check_integer("n_channels", n_channels)
         n_classes = check_integer("n_classes", n_classes, minimum=2)
         n_filters, kernel_sizes = check_layers(n_filters=n_filters, kernel_sizes=kernel_sizes)
         blocks = ConvStack(self.n_channels, n_filters[:-1], kernel_sizes[:-1])
-        self.blocks = blocks.to(memory_format=torch.channels_last)
+        self.blocks = channels_last(blocks)
         n_in = (self.n_channels, *n_filters)[-2]
         last = TimeConv(n_in, n_filters[-1], kernel_sizes[-1])
-        self.last = last.to(memory_format=torch.channels_last)
+        self.last = channels_last(last)
         self.head = nn.Linear(n_filters[-1], n_classes)
 
-    def forward(self, X, lengths=None):
+    def forward(self, X: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
         """Map series (n_cases, n_channels, n_timepoints) to logits (n_cases, n_classes).
 
         ``lengths`` (n_cases,) tells the timepoints of series that are padded at their ends.

@@ -1,10 +1,18 @@
+from __future__ import annotations
+
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from ..._checks import check_integer, check_option
+from .._channels_last import channels_last
 from ._blocks import ResidualBlock, as_cube, check_layers, mean_over_time, read_series
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
 
 
 class DResNet(nn.Module):
@@ -56,13 +64,13 @@ class DResNet(nn.Module):
 
     def __init__(
         self,
-        n_channels,
-        n_classes,
+        n_channels: int,
+        n_classes: int,
         *,
-        n_filters=(128, 256, 256),
-        kernel_sizes=(8, 5, 3),
-        residual="repo",
-    ):
+        n_filters: Sequence[int] = (128, 256, 256),
+        kernel_sizes: Sequence[int] = (8, 5, 3),
+        residual: Literal["repo", "standard"] = "repo",
+    ) -> None:
         super().__init__()
         self.n_channels = check_integer("n_channels", n_channels)
         n_classes = check_integer("n_classes", n_classes, minimum=2)
@@ -76,10 +84,10 @@ class DResNet(nn.Module):
             "relu": "after" if is_standard else "before",
         }
         blocks = [ResidualBlock(*pair, kernel_sizes, **block_params) for pair in pairwise(widths)]
-        self.blocks = nn.ModuleList(blocks).to(memory_format=torch.channels_last)
+        self.blocks = channels_last(nn.ModuleList(blocks))
         self.head = nn.Linear(n_filters[-1], n_classes)
 
-    def forward(self, X, lengths=None):
+    def forward(self, X: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
         """Map series (n_cases, n_channels, n_timepoints) to logits (n_cases, n_classes).
 
         ``lengths`` (n_cases,) tells the timepoints of series that are padded at their ends.

@@ -1,8 +1,16 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 from torch import nn
 
 from ..._checks import check_integer
+from .._channels_last import channels_last
 from ._blocks import ConvStack, as_row, check_layers, mean_over_time, read_series
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class FCN(nn.Module):
@@ -42,16 +50,23 @@ class FCN(nn.Module):
     265349
     """
 
-    def __init__(self, n_channels, n_classes, *, n_filters=(128, 256, 128), kernel_sizes=(8, 5, 3)):
+    def __init__(
+        self,
+        n_channels: int,
+        n_classes: int,
+        *,
+        n_filters: Sequence[int] = (128, 256, 128),
+        kernel_sizes: Sequence[int] = (8, 5, 3),
+    ) -> None:
         super().__init__()
         self.n_channels = check_integer("n_channels", n_channels)
         n_classes = check_integer("n_classes", n_classes, minimum=2)
         n_filters, kernel_sizes = check_layers(n_filters=n_filters, kernel_sizes=kernel_sizes)
         blocks = ConvStack(self.n_channels, n_filters, kernel_sizes)
-        self.blocks = blocks.to(memory_format=torch.channels_last)
+        self.blocks = channels_last(blocks)
         self.head = nn.Linear(n_filters[-1], n_classes)
 
-    def forward(self, X, lengths=None):
+    def forward(self, X: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
         """Map series (n_cases, n_channels, n_timepoints) to logits (n_cases, n_classes).
 
         ``lengths`` (n_cases,) tells the timepoints of series that are padded at their ends.

@@ -1,8 +1,13 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from ..._checks import check_integer
+from .._channels_last import channels_last
 from ._blocks import (
     ConvBlock,
     TimeConv,
@@ -13,6 +18,9 @@ from ._blocks import (
     mean_over_time,
     read_series,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 N_MODULES_PER_SHORTCUT = 3
 
@@ -67,14 +75,14 @@ class InceptionTime(nn.Module):
 
     def __init__(
         self,
-        n_channels,
-        n_classes,
+        n_channels: int,
+        n_classes: int,
         *,
-        n_filters=32,
-        depth=6,
-        kernel_sizes=(40, 20, 10),
-        bottleneck=32,
-    ):
+        n_filters: int = 32,
+        depth: int = 6,
+        kernel_sizes: Sequence[int] = (40, 20, 10),
+        bottleneck: int | None = 32,
+    ) -> None:
         super().__init__()
         self.n_channels = check_integer("n_channels", n_channels)
         n_classes = check_integer("n_classes", n_classes, minimum=2)
@@ -84,18 +92,19 @@ class InceptionTime(nn.Module):
         if bottleneck is not None:
             bottleneck = check_integer("bottleneck", bottleneck)
         n_out = (len(kernel_sizes) + 1) * n_filters
-        modules, shortcuts = [], []
+        modules: list[nn.Module] = []
+        shortcuts: list[nn.Module] = []
         for i in range(depth):
             n_in = n_out if i else self.n_channels
             modules.append(_Inception(n_in, n_filters, kernel_sizes, bottleneck))
             if (i + 1) % N_MODULES_PER_SHORTCUT == 0:
                 n_in = n_out if shortcuts else self.n_channels
                 shortcuts.append(ConvBlock(n_in, n_out, 1, relu=False, bias=False))
-        self.blocks = nn.ModuleList(modules).to(memory_format=torch.channels_last)
-        self.shortcuts = nn.ModuleList(shortcuts).to(memory_format=torch.channels_last)
+        self.blocks = channels_last(nn.ModuleList(modules))
+        self.shortcuts = channels_last(nn.ModuleList(shortcuts))
         self.head = nn.Linear(n_out, n_classes)
 
-    def forward(self, X, lengths=None):
+    def forward(self, X: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
         """Map series (n_cases, n_channels, n_timepoints) to logits (n_cases, n_classes).
 
         ``lengths`` (n_cases,) tells the timepoints of series that are padded at their ends.

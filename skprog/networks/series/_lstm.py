@@ -1,7 +1,14 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from torch import nn
 
 from ..._checks import check_integer, check_number
 from ._blocks import FinalState, read_series
+
+if TYPE_CHECKING:
+    import torch
 
 
 class LSTM(nn.Module):
@@ -46,7 +53,15 @@ class LSTM(nn.Module):
 
     bidirectional = False
 
-    def __init__(self, n_channels, n_classes, *, lstm_units=128, n_layers=1, dropout=0.0):
+    def __init__(
+        self,
+        n_channels: int,
+        n_classes: int,
+        *,
+        lstm_units: int = 128,
+        n_layers: int = 1,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         self.n_channels = check_integer("n_channels", n_channels)
         n_classes = check_integer("n_classes", n_classes, minimum=2)
@@ -63,7 +78,7 @@ class LSTM(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear((1 + self.bidirectional) * lstm_units, n_classes)
 
-    def forward(self, X, lengths=None):
+    def forward(self, X: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
         """Map series (n_cases, n_channels, n_timepoints) to logits (n_cases, n_classes).
 
         ``lengths`` (n_cases,) tells the timepoints of series that are padded at their ends.

@@ -1,8 +1,17 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 from torch import nn
 
 from ..._checks import check_integer, check_number, check_option
+from .._channels_last import channels_last
 from ._blocks import ConvStack, FinalState, as_image, check_layers, mean_over_time, read_series
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
 
 
 class LSTM2dCNN(nn.Module):
@@ -58,16 +67,16 @@ class LSTM2dCNN(nn.Module):
 
     def __init__(
         self,
-        n_channels,
-        n_timepoints,
-        n_classes,
+        n_channels: int,
+        n_timepoints: int,
+        n_classes: int,
         *,
-        reshape="average",
-        lstm_units=128,
-        n_filters=(32, 64, 32),
-        kernel_sizes=(8, 5, 3),
-        dropout=0.5,
-    ):
+        reshape: Literal["average", "flatten"] = "average",
+        lstm_units: int = 128,
+        n_filters: Sequence[int] = (32, 64, 32),
+        kernel_sizes: Sequence[int] = (8, 5, 3),
+        dropout: float = 0.5,
+    ) -> None:
         super().__init__()
         self.n_channels = check_integer("n_channels", n_channels)
         self.n_timepoints = check_integer("n_timepoints", n_timepoints)
@@ -78,12 +87,12 @@ class LSTM2dCNN(nn.Module):
         n_filters, kernel_sizes = check_layers(n_filters=n_filters, kernel_sizes=kernel_sizes)
         check_number("dropout", dropout, minimum=0, below=1)
         self.lstm = FinalState(self.n_channels if self.is_flat else self.n_timepoints, lstm_units)
-        self.blocks = ConvStack(1, n_filters, kernel_sizes).to(memory_format=torch.channels_last)
+        self.blocks = channels_last(ConvStack(1, n_filters, kernel_sizes))
         self.dropout = nn.Dropout(dropout)
         n_features = n_filters[-1] * (self.n_timepoints if self.is_flat else 1)
         self.head = nn.Linear(lstm_units + n_features, n_classes)
 
-    def forward(self, X):
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Map series (n_cases, n_channels, n_timepoints) to logits (n_cases, n_classes)."""
         X, _ = read_series(
             X,

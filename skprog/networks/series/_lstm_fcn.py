@@ -1,8 +1,16 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 from torch import nn
 
 from ..._checks import check_integer, check_number, check_option
+from .._channels_last import channels_last
 from ._blocks import ConvBlock, FinalState, as_row, check_layers, mean_over_time, read_series
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Units of a squeeze-and-excite block are its filters over this.
 REDUCTION = 16
@@ -64,16 +72,16 @@ class LSTMFCN(nn.Module):
 
     def __init__(
         self,
-        n_channels,
-        n_timepoints,
-        n_classes,
+        n_channels: int,
+        n_timepoints: int,
+        n_classes: int,
         *,
-        lstm_units=128,
-        n_filters=(128, 256, 128),
-        kernel_sizes=(8, 5, 3),
-        dropout=0.8,
-        squeeze_excite=False,
-    ):
+        lstm_units: int = 128,
+        n_filters: Sequence[int] = (128, 256, 128),
+        kernel_sizes: Sequence[int] = (8, 5, 3),
+        dropout: float = 0.8,
+        squeeze_excite: bool = False,
+    ) -> None:
         super().__init__()
         self.n_channels = check_integer("n_channels", n_channels)
         self.n_timepoints = check_integer("n_timepoints", n_timepoints)
@@ -84,7 +92,7 @@ class LSTMFCN(nn.Module):
         check_option("squeeze_excite", squeeze_excite, (True, False))
         self.lstm = FinalState(self.n_timepoints, lstm_units)
         self.dropout = nn.Dropout(dropout)
-        blocks = []
+        blocks: list[nn.Module] = []
         n_in = self.n_channels
         for i, (n_out, kernel_size) in enumerate(zip(n_filters, kernel_sizes, strict=True), 1):
             block = ConvBlock(n_in, n_out, kernel_size)
@@ -94,10 +102,10 @@ class LSTMFCN(nn.Module):
             if squeeze_excite and i < len(n_filters):
                 blocks.append(_SqueezeExcite(n_out))
             n_in = n_out
-        self.blocks = nn.Sequential(*blocks).to(memory_format=torch.channels_last)
+        self.blocks = channels_last(nn.Sequential(*blocks))
         self.head = nn.Linear(lstm_units + n_in, n_classes)
 
-    def forward(self, X):
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Map series (n_cases, n_channels, n_timepoints) to logits (n_cases, n_classes)."""
         X, _ = read_series(
             X,

@@ -1,10 +1,17 @@
+from __future__ import annotations
+
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from ..._checks import check_integer
+from .._channels_last import channels_last
 from ._blocks import ResidualBlock, as_row, check_layers, mean_over_time, read_series
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class ResNet(nn.Module):
@@ -45,7 +52,14 @@ class ResNet(nn.Module):
     504645
     """
 
-    def __init__(self, n_channels, n_classes, *, n_filters=(64, 128, 128), kernel_sizes=(8, 5, 3)):
+    def __init__(
+        self,
+        n_channels: int,
+        n_classes: int,
+        *,
+        n_filters: Sequence[int] = (64, 128, 128),
+        kernel_sizes: Sequence[int] = (8, 5, 3),
+    ) -> None:
         super().__init__()
         self.n_channels = check_integer("n_channels", n_channels)
         n_classes = check_integer("n_classes", n_classes, minimum=2)
@@ -53,10 +67,10 @@ class ResNet(nn.Module):
         (kernel_sizes,) = check_layers(kernel_sizes=kernel_sizes)
         widths = (self.n_channels, *n_filters)
         blocks = [ResidualBlock(*pair, kernel_sizes) for pair in pairwise(widths)]
-        self.blocks = nn.ModuleList(blocks).to(memory_format=torch.channels_last)
+        self.blocks = channels_last(nn.ModuleList(blocks))
         self.head = nn.Linear(n_filters[-1], n_classes)
 
-    def forward(self, X, lengths=None):
+    def forward(self, X: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
         """Map series (n_cases, n_channels, n_timepoints) to logits (n_cases, n_classes).
 
         ``lengths`` (n_cases,) tells the timepoints of series that are padded at their ends.

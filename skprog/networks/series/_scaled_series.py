@@ -1,7 +1,14 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 from torch import nn
 
 from ..._checks import check_integer, check_option
+
+if TYPE_CHECKING:
+    from typing import Any, Literal
 
 
 class ScaledSeries(nn.Module):
@@ -31,7 +38,17 @@ class ScaledSeries(nn.Module):
             [-1.,  1.]])
     """
 
-    def __init__(self, network, n_channels, *, scale="standard", params=None):
+    mean: torch.Tensor
+    scale: torch.Tensor
+
+    def __init__(
+        self,
+        network: type[nn.Module],
+        n_channels: int,
+        *,
+        scale: Literal["standard", "case"] | None = "standard",
+        params: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__()
         n_channels = check_integer("n_channels", n_channels)
         check_option("scale", scale, ("standard", "case", None))
@@ -40,7 +57,7 @@ class ScaledSeries(nn.Module):
         self.by_case = scale == "case"
         self.network = network(**(params or {}))
 
-    def forward(self, X, **lengths):
+    def forward(self, X: torch.Tensor, **lengths: Any) -> torch.Tensor:
         """Map (n_cases, n_channels, n_timepoints), or with ``lengths`` (n_cases,), to logits."""
         X = X.to(self.mean.dtype)
         if self.by_case:

@@ -1,9 +1,18 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from ..._checks import check_integer, check_option
+from .._channels_last import channels_last
 from ._blocks import ConvBlock, TimeConv, as_row, check_layers, read_series
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
 
 N_POSITIONS = 50
 
@@ -58,8 +67,14 @@ class XceptionTime(nn.Module):
     """
 
     def __init__(
-        self, n_channels, n_classes, *, n_filters=16, kernel_sizes=(39, 19, 9), last_unit="relu"
-    ):
+        self,
+        n_channels: int,
+        n_classes: int,
+        *,
+        n_filters: int = 16,
+        kernel_sizes: Sequence[int] = (39, 19, 9),
+        last_unit: Literal["relu", "linear"] = "relu",
+    ) -> None:
         super().__init__()
         self.n_channels = check_integer("n_channels", n_channels)
         n_classes = check_integer("n_classes", n_classes, minimum=2)
@@ -73,18 +88,20 @@ class XceptionTime(nn.Module):
             n_out = n_branches * 2 * width
             pairs.append(_XceptionPair(n_in, width, kernel_sizes))
             n_in = n_out
-        self.blocks = nn.Sequential(*pairs).to(memory_format=torch.channels_last)
+        self.blocks = channels_last(nn.Sequential(*pairs))
         last = ConvBlock(n_in // 4, n_classes, 1, bias=False)
         if last_unit == "linear":
             last = TimeConv(n_in // 4, n_classes, 1)
-        self.head = nn.Sequential(
-            nn.AdaptiveAvgPool2d((1, N_POSITIONS)),
-            ConvBlock(n_in, n_in // 2, 1, bias=False),
-            ConvBlock(n_in // 2, n_in // 4, 1, bias=False),
-            last,
-        ).to(memory_format=torch.channels_last)
+        self.head = channels_last(
+            nn.Sequential(
+                nn.AdaptiveAvgPool2d((1, N_POSITIONS)),
+                ConvBlock(n_in, n_in // 2, 1, bias=False),
+                ConvBlock(n_in // 2, n_in // 4, 1, bias=False),
+                last,
+            )
+        )
 
-    def forward(self, X):
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Map series (n_cases, n_channels, n_timepoints) to logits (n_cases, n_classes)."""
         dtype = self.head[1].conv.weight.dtype
         X, _ = read_series(X, n_channels=self.n_channels, dtype=dtype)

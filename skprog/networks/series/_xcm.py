@@ -1,7 +1,10 @@
+from __future__ import annotations
+
 import torch
 from torch import nn
 
 from ..._checks import check_integer, check_number
+from .._channels_last import channels_last
 from ._blocks import ConvBlock, TimeConv, as_image, as_row, blank, mean_over_time, read_series
 
 
@@ -47,7 +50,15 @@ class XCM(nn.Module):
     12678
     """
 
-    def __init__(self, n_channels, n_timepoints, n_classes, *, n_filters=128, window_size=0.2):
+    def __init__(
+        self,
+        n_channels: int,
+        n_timepoints: int,
+        n_classes: int,
+        *,
+        n_filters: int = 128,
+        window_size: float = 0.2,
+    ) -> None:
         super().__init__()
         self.n_channels = check_integer("n_channels", n_channels)
         n_timepoints = check_integer("n_timepoints", n_timepoints)
@@ -59,10 +70,10 @@ class XCM(nn.Module):
         self.by_channel = _Narrowed(1, n_filters, kernel_size)
         self.by_time = _Narrowed(self.n_channels, n_filters, kernel_size)
         joined = ConvBlock(self.n_channels + 1, n_filters, kernel_size)
-        self.joined = joined.to(memory_format=torch.channels_last)
+        self.joined = channels_last(joined)
         self.head = nn.Linear(n_filters, n_classes)
 
-    def forward(self, X, lengths=None):
+    def forward(self, X: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
         """Map series (n_cases, n_channels, n_timepoints) to logits (n_cases, n_classes).
 
         ``lengths`` (n_cases,) tells the timepoints of series that are padded at their ends.
@@ -80,8 +91,8 @@ class _Narrowed(nn.Module):
 
     def __init__(self, n_in, n_filters, kernel_size):
         super().__init__()
-        self.block = ConvBlock(n_in, n_filters, kernel_size).to(memory_format=torch.channels_last)
-        self.narrow = TimeConv(n_filters, 1, 1).to(memory_format=torch.channels_last)
+        self.block = channels_last(ConvBlock(n_in, n_filters, kernel_size))
+        self.narrow = channels_last(TimeConv(n_filters, 1, 1))
 
     def forward(self, X, mask=None):
         return blank(self.narrow(self.block(X, mask)).relu_(), mask)
