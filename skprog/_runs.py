@@ -1,8 +1,15 @@
 """What a run is: ids, where runs begin and end, time and order within them."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from numbers import Real
+
 import numpy as np
 
-from ._checks import as_numbers, check_finite
+from ._checks import as_numbers, check_finite, check_number, check_plain, is_sequences, warn
+
+# A step that so many times exceeds the usual one is a stop, not a missing window.
+FAR_ABOVE = 100
 
 
 def check_ids(name, ids, n_rows, *, row="row"):
@@ -60,7 +67,7 @@ def run_bounds(runs):
 
 def check_time(time, runs):
     """Return time in s as float64, (n_windows,), refusing a time that falls within a run."""
-    time = as_numbers("time in s", time)
+    time = as_numbers("time in s", as_seconds(time))
     if time.shape != (len(runs),):
         raise ValueError(
             f"time has shape {time.shape} but there are {len(runs)} windows; "
@@ -71,6 +78,79 @@ def check_time(time, runs):
     return time
 
 
+def as_seconds(time):
+    """Return dates as seconds since 1970 and time differences as seconds, all else as it is."""
+    try:
+        array = np.asarray(time)
+    except ValueError:  # ragged, which the check of numbers puts into words
+        return time
+    if array.dtype == object and array.size:
+        if all(isinstance(each, timedelta) for each in array.flat):
+            array = array.astype("timedelta64[us]")
+        elif all(isinstance(each, datetime) for each in array.flat):
+            # As UTC, by which NumPy has no zones.
+            naive = [d.astimezone(UTC).replace(tzinfo=None) if d.tzinfo else d for d in array.flat]
+            array = np.array(naive, dtype="datetime64[us]").reshape(array.shape)
+    if array.dtype.kind == "M":
+        array = array - np.datetime64(0, "s")
+    if array.dtype.kind != "m":
+        return time
+    return np.where(np.isnat(array), np.nan, array / np.timedelta64(1, "s"))
+
+
+def find_stops(time, runs, max_gap):
+    """Return the rows before which a machine stood still for over ``max_gap`` s, (n_stops,).
+
+    Without ``max_gap`` there are none, and a step far above the others is warned of.
+    """
+    if max_gap is not None:
+        if time is None:
+            raise ValueError(f"max_gap={max_gap} needs time; pass time= of each window.")
+        check_number("max_gap", max_gap, above=0)
+    if time is None or len(time) < 2:
+        return np.array([], dtype=int)
+    steps = np.where(runs[1:] == runs[:-1], np.diff(time), 0.0)
+    if max_gap is not None:
+        return 1 + np.flatnonzero(steps > max_gap)
+    usual = np.median(steps[steps > 0]) if (steps > 0).any() else np.inf
+    if steps.max() > FAR_ABOVE * usual:
+        warn(
+            f"time rises by {steps.max():.6g} s within run {runs[steps.argmax()]}, where "
+            f"{usual:.6g} s are usual; if the machine stood still, pass max_gap={10 * usual:.6g} "
+            "or so."
+        )
+    return np.array([], dtype=int)
+
+
+def running_time(time, runs, stops):
+    """Return the time since each run began, without stops, (n_windows,)."""
+    first = np.repeat(run_starts(runs), np.diff(np.r_[run_starts(runs), len(runs)]))
+    stood = np.zeros(len(time))
+    stood[stops] = time[stops] - time[stops - 1]
+    stood = np.cumsum(stood)
+    return time - time[first] - (stood - stood[first])
+
+
+def check_failed(failed, runs):
+    """Return whether the run of each row ends by failing, (n_rows,), all of them if None."""
+    starts = run_starts(runs)
+    if failed is None:
+        return np.ones(len(runs), dtype=bool)
+    ids = runs[starts].tolist()
+    if isinstance(failed, Mapping):
+        missing = [run for run in ids if run not in failed]
+        if missing:
+            raise ValueError(f"failed says nothing of run {missing[0]!r}; give a bool per run.")
+        failed = [failed[run] for run in ids]
+    failed = np.asarray(failed)
+    if failed.dtype.kind != "b" or failed.shape != (len(starts),):
+        raise ValueError(
+            f"failed has dtype {failed.dtype} and shape {failed.shape} but there are "
+            f"{len(starts)} runs; give a bool per run, in order of appearance."
+        )
+    return np.repeat(failed, np.diff(np.r_[starts, len(runs)]))
+
+
 def check_order(name, values, runs, wrong):
     """Refuse values that change the wrong way, "falls" or "rises", within a run."""
     before, after = values[:-1], values[1:]
@@ -78,4 +158,123 @@ def check_order(name, values, runs, wrong):
     if found.any():
         raise ValueError(
             f"{name} {wrong} within run {runs[found.argmax()]}; sort rows by run, then by time."
+        )
+
+
+def refuse_short_runs(runs, lengths, begins, n_steps):
+    """Refuse runs without enough windows in a row; stretches of ``lengths`` start at ``begins``."""
+    for run in runs[run_starts(runs)]:
+        longest = lengths[runs[begins] == run].max()
+        if longest < n_steps:
+            raise ValueError(
+                f"run {run} has {longest} windows in a row, fewer than n_steps={n_steps}; use "
+                "pad=True or fewer steps."
+            )
+
+
+def as_windows(windows):
+    """Return windows as an array (n_windows, ...) of real numbers, not copied if it is one."""
+    if not hasattr(windows, "__array__") and np.iterable(windows):
+        windows = list(windows)
+        try:
+            shapes = {np.shape(window) for window in windows}
+        except ValueError:
+            raise ValueError(
+                "a window has channels of unequal length; cut them to one length first."
+            ) from None
+        if len(shapes) > 1:
+            raise ValueError(
+                f"windows have unequal shapes {sorted(shapes)[:3]}; cut them to one length first."
+            )
+    check_plain("windows", windows)
+    windows = np.ma.getdata(np.asanyarray(windows))
+    if windows.ndim == 0 or windows.size == 0:
+        raise ValueError(f"windows of shape {windows.shape} hold none; at least 1 is required.")
+    if windows.dtype == object and all(isinstance(value, Real) for value in windows.flat):
+        windows = windows.astype(np.float64)
+    if windows.dtype.kind not in "fiub":
+        raise ValueError(f"windows have dtype {windows.dtype}; give real numbers of equal shape.")
+    return windows
+
+
+def as_context(context, n_windows):
+    """Return context as numbers (n_windows, n_context), and the names of its columns or None."""
+    names = None
+    if isinstance(context, Mapping) or hasattr(context, "columns"):
+        names = tuple(context.columns if hasattr(context, "columns") else context)
+        columns = [as_numbers(f"context column {name}", context[name]) for name in names]
+        shapes = {column.shape for column in columns}
+        if shapes != {(n_windows,)}:
+            raise ValueError(
+                f"context has columns of shape {sorted(shapes)} but there are {n_windows} "
+                "windows; give uniquely named columns of one number per window."
+            )
+        context = np.column_stack(columns)
+    context = as_numbers("context", context)
+    if context.ndim == 1:
+        context = context[:, None]
+    if context.ndim != 2 or len(context) != n_windows:
+        raise ValueError(
+            f"context has shape {context.shape} but there are {n_windows} windows; "
+            "give one row per window."
+        )
+    if not np.isfinite(context).all():
+        raise ValueError("context contains NaN or infinity; fill the gaps first.")
+    return context, names
+
+
+def check_index(windows, index):
+    """Refuse an index that does not lead to windows, and return how many rows it has."""
+    if not isinstance(windows, np.ndarray) or windows.ndim == 0:
+        raise ValueError(f"windows is a {type(windows).__name__}; give an array (n_windows, ...).")
+    is_index = isinstance(index, np.ndarray) and index.ndim == 2 and index.dtype.kind in "iu"
+    if not is_index or (index.size and not 0 <= index.min() <= index.max() < len(windows)):
+        raise ValueError(
+            f"index must be integers (n_sequences, n_steps) from 0 to {len(windows) - 1}, the "
+            "positions of windows; build sequences by RunSequences.from_runs."
+        )
+    return len(index)
+
+
+def check_field(name, rows, shape, kinds=None):
+    """Refuse anything but an array of finite values of a shape and of some kinds."""
+    is_array = isinstance(rows, np.ndarray) and rows.shape == shape
+    if not is_array or (kinds is not None and rows.dtype.kind not in kinds):
+        found = (
+            f"{rows.dtype} of shape {rows.shape}" if isinstance(rows, np.ndarray) else repr(rows)
+        )
+        raise ValueError(
+            f"{name} is {found}; give an array of shape {shape} of its kind, one row per sequence, "
+            "or build sequences by RunSequences.from_runs."
+        )
+    if rows.dtype.kind == "f" and not np.isfinite(rows).all():
+        raise ValueError(f"{name} holds NaN or infinity; fill or drop such rows.")
+
+
+def check_parts(parts):
+    """Refuse parts of sequences that do not belong in one."""
+    wrong = next((part for part in parts if not is_sequences(part)), None)
+    if wrong is not None or not parts:
+        raise TypeError(f"parts holds {wrong!r}; give RunSequences, at least one.")
+    for part in parts[1:]:
+        for name, value in {
+            "the shape of a sequence": lambda x: x.shape[1:],
+            "whether times are known": lambda x: x.time is not None,
+            "whether failures are told": lambda x: x.failed is not None,
+            "the columns of context": lambda x: (
+                None if x.context is None else x.context.shape[1],
+                x.context_names,
+            ),
+        }.items():
+            if value(part) != value(parts[0]):
+                raise ValueError(
+                    f"parts differ in {name}, {value(parts[0])} and {value(part)}; build them "
+                    "alike."
+                )
+    ids = [run for part in parts for run in np.unique(part.runs).tolist()]
+    twice = {run for run in ids if ids.count(run) > 1}
+    if twice:
+        raise ValueError(
+            f"run {min(twice)} is in two parts; give each run an id of its own, or select rows of "
+            "one RunSequences."
         )

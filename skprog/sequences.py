@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._checks import as_numbers, check_integer, check_plain
-from ._runs import check_runs, check_time, run_starts
+from ._checks import check_integer, check_option
+from ._runs import (
+    as_context,
+    as_windows,
+    check_failed,
+    check_field,
+    check_index,
+    check_parts,
+    check_runs,
+    check_time,
+    find_stops,
+    refuse_short_runs,
+    run_starts,
+    running_time,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     import pandas as pd
@@ -20,14 +32,16 @@ if TYPE_CHECKING:
 
 __all__ = ["RunSequences"]
 
+# What each row may have besides its run.
+ROW_FIELDS = ("time", "age", "context", "failed")
+
 
 class RunSequences:
     """The last windows of a run up to each of its moments, held once.
 
-    An instance behaves as an array of shape (n_sequences, n_steps, ...), yet it holds
-    every window once and an integer index into them. Rows know their run, so that splitters,
-    scorers and pipelines of scikit-learn work on it unchanged. Build one with
-    :meth:`from_runs`.
+    An instance behaves as an array of shape (n_sequences, n_steps, ...), yet it holds every window
+    once and an integer index into them. Rows know their run, so that splitters, scorers and
+    pipelines of scikit-learn work on it unchanged. Build one with :meth:`from_runs`.
 
     Parameters
     ----------
@@ -45,6 +59,8 @@ class RunSequences:
         Numbers known beforehand, such as load, speed or condition.
     context_names : tuple of str or None
         Names of the columns of ``context``.
+    failed : ndarray of bool of shape (n_sequences,) or None
+        Whether the run of each sequence ends by failing; None where nothing was said.
 
     Attributes
     ----------
@@ -54,6 +70,12 @@ class RunSequences:
         Type of the windows.
     nbytes : int
         Bytes held, which is less than the bytes of the stacked array.
+
+    Raises
+    ------
+    ValueError
+        If an array is of another shape or type, ``index`` leads beyond the windows, or numbers are
+        not finite.
 
     Notes
     -----
@@ -87,7 +109,20 @@ class RunSequences:
         age: np.ndarray | None = None,
         context: np.ndarray | None = None,
         context_names: tuple[str, ...] | None = None,
+        failed: np.ndarray | None = None,
     ) -> None:
+        n_rows = check_index(windows, index)
+        check_field("runs", runs, (n_rows,))
+        check_field("ends", ends, (n_rows,), "iu")
+        for name, rows, kinds in (
+            ("time", time, "fiu"),
+            ("age", age, "fiu"),
+            ("failed", failed, "b"),
+        ):
+            if rows is not None:
+                check_field(name, rows, (n_rows,), kinds)
+        if context is not None:
+            check_field("context", context, (n_rows, context.shape[-1]), "fiub")
         self.windows = windows
         self.index = index
         self.runs = runs
@@ -96,6 +131,7 @@ class RunSequences:
         self.age = age
         self.context = context
         self.context_names = context_names
+        self.failed = failed
 
     @classmethod
     def from_runs(
@@ -107,6 +143,8 @@ class RunSequences:
         pad: bool = True,
         time: ArrayLike | None = None,
         context: ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame | None = None,
+        failed: ArrayLike | Mapping[Any, bool] | None = None,
+        max_gap: float | None = None,
     ) -> RunSequences:
         """Form the sequences of whole runs.
 
@@ -120,12 +158,20 @@ class RunSequences:
             Windows per sequence.
         pad : bool, default=True
             Repeat a run's first window where its past is too short, so that each window ends a
-            sequence. ``False`` drops the first ``n_steps - 1`` windows of each run instead.
+            sequence; False drops the first ``n_steps - 1`` windows of each run.
         time : array-like of shape (n_windows,), default=None
-            Time of each window in s, not falling within a run.
+            Time of each window in s, not falling within a run. Dates of NumPy or pandas become
+            seconds since 1970, in UTC where they know their zone, time differences seconds.
         context : array-like of shape (n_windows, n_context), mapping or DataFrame, default=None
             Numbers known beforehand for each window; a mapping or DataFrame also names them, and
             (n_windows,) is one column.
+        failed : array-like of bool of shape (n_runs,) or mapping from run to bool, default=None
+            Whether each run, in order of appearance, ends by failing; False for a machine that was
+            stopped in time or still runs. None says nothing, and metrics take all for failed.
+        max_gap : float, default=None
+            Longest step in s between two windows of a run that is running time. At longer ones the
+            machine stood still: no sequence reaches across them, and they count for no age. None
+            warns of a step that is over 100 times the usual one.
 
         Returns
         -------
@@ -137,31 +183,37 @@ class RunSequences:
         ValueError
             If there are no windows, they differ in shape, ``runs``, ``time`` or ``context`` have
             another length or hold anything but ids or finite numbers, runs are interleaved, time
-            falls within a run, ``n_steps`` is below 1, or ``pad=False`` and a run is shorter than
-            ``n_steps``.
+            falls within a run, ``n_steps`` is below 1, ``pad`` is no bool, ``failed`` says nothing
+            or something else of a run, ``max_gap`` is given without ``time``, or ``pad=False`` and
+            a run has no ``n_steps`` windows in a row.
         TypeError
-            If ``n_steps`` is not an integer.
+            If ``n_steps`` is not an integer, or ``max_gap`` no number.
+
+        Warns
+        -----
+        UserWarning
+            If a step in time is over 100 times the usual one and ``max_gap`` is None.
         """
         n_steps = check_integer("n_steps", n_steps)
-        windows = _as_windows(windows)
+        check_option("pad", pad, (True, False))
+        windows = as_windows(windows)
         runs = check_runs(runs, len(windows))
-        starts = run_starts(runs)
-        lengths = np.diff(np.r_[starts, len(runs)])
-        first = np.repeat(starts, lengths)
+        time = None if time is None else check_time(time, runs)
+        stops = find_stops(time, runs, max_gap)
+        begins = np.union1d(run_starts(runs), stops)
+        first = np.repeat(begins, np.diff(np.r_[begins, len(runs)]))
         ends = np.arange(len(runs))
         if not pad:
-            _refuse_short_runs(runs[starts], lengths, n_steps)
             ends = ends[ends - first >= n_steps - 1]
+            refuse_short_runs(runs, np.diff(np.r_[begins, len(runs)]), begins, n_steps)
         index = np.maximum(ends[:, None] + np.arange(1 - n_steps, 1), first[ends, None])
-        age = None
-        if time is not None:
-            time = check_time(time, runs)
-            age = (time - time[first])[ends]
-            time = time[ends]
-        names = None
+        age = None if time is None else running_time(time, runs, stops)[ends]
+        time = None if time is None else time[ends]
+        failed = None if failed is None else check_failed(failed, runs)[ends]
+        columns, names = None, None
         if context is not None:
-            columns, names = _as_context(context, len(windows))
-            context = columns[ends]
+            columns, names = as_context(context, len(windows))
+            columns = columns[ends]
         return cls(
             windows,
             index,
@@ -169,8 +221,53 @@ class RunSequences:
             ends,
             time=time,
             age=age,
-            context=context,
+            context=columns,
             context_names=names,
+            failed=failed,
+        )
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[RunSequences]) -> RunSequences:
+        """Put sequences of several sets of runs into one.
+
+        Parameters
+        ----------
+        parts : sequence of RunSequences
+            Sequences of as many steps and of windows of one shape, each run in one part only.
+
+        Returns
+        -------
+        RunSequences
+            The rows of one part after those of another. ``ends`` count through the windows of all,
+            so that ``np.concatenate([rul_a, rul_b])[X.ends]`` are the labels of parts that held
+            all their windows.
+
+        Raises
+        ------
+        ValueError
+            If parts differ in steps, window shape, context or whether they know times, or a run is
+            in two of them.
+        TypeError
+            If a part is no RunSequences.
+        """
+        parts = list(parts)
+        check_parts(parts)
+        lengths = [len(part.windows) for part in parts]
+        # As many as were first given, unless the last of them are left out.
+        spans = [max(len(part.windows), 1 + part.ends.max(initial=-1)) for part in parts]
+        starts, offsets = (np.r_[0, np.cumsum(each)[:-1]].tolist() for each in (lengths, spans))
+        fields = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in ROW_FIELDS
+            if getattr(parts[0], name) is not None
+        }
+        return cls(
+            np.concatenate([part.windows for part in parts]),
+            np.concatenate([part.index + i for part, i in zip(parts, starts, strict=True)]),
+            np.concatenate([part.runs for part in parts]),
+            np.concatenate([part.ends + i for part, i in zip(parts, offsets, strict=True)]),
+            **fields,
+            context_names=parts[0].context_names,
         )
 
     @property
@@ -209,18 +306,26 @@ class RunSequences:
             return self.windows[index]
         if index.ndim != 2:
             raise IndexError("RunSequences takes one index, of rows, and adds no axes.")
-        rows = {
-            name: value if value is None else value[key]
-            for name, value in (("time", self.time), ("age", self.age), ("context", self.context))
-        }
-        return type(self)(
-            self.windows,
-            index,
-            self.runs[key],
-            self.ends[key],
-            **rows,
-            context_names=self.context_names,
-        )
+        rows = {n: value[key] for n in ROW_FIELDS if (value := getattr(self, n)) is not None}
+        return self._replaced(index=index, runs=self.runs[key], ends=self.ends[key], **rows)
+
+    def _replaced(self, **changed: Any) -> RunSequences:
+        """Return these sequences with other values for some attributes, unchecked."""
+        replaced = object.__new__(type(self))
+        vars(replaced).update({**vars(self), **changed})
+        return replaced
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A pickle of some rows is not to carry the windows of all others.
+        return vars(self._of_windows_in_use())
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if func in JOINING:
+            raise TypeError(
+                f"np.{func.__name__} would lose runs and times of RunSequences; use "
+                "RunSequences.concatenate([...])."
+            )
+        return func(*map(_stacked, args), **{name: _stacked(x) for name, x in kwargs.items()})
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
@@ -253,25 +358,34 @@ class RunSequences:
         ValueError
             If ``f`` returns another number of windows.
         """
-        used = np.unique(self.index)
-        is_block = len(used) > 0 and used[-1] - used[0] == len(used) - 1
-        windows = self.windows[used[0] : used[-1] + 1] if is_block else self.windows[used]
-        mapped = np.asarray(f(windows))
-        if mapped.shape[:1] != used.shape:
+        kept = self._of_windows_in_use()
+        mapped = np.asarray(f(kept.windows))
+        if mapped.shape[:1] != (len(kept.windows),):
             raise ValueError(
-                f"the function returned shape {mapped.shape} for {len(used)} windows; "
+                f"the function returned shape {mapped.shape} for {len(kept.windows)} windows; "
                 "it must return one row per window."
             )
-        return type(self)(
-            mapped,
-            np.searchsorted(used, self.index),
-            self.runs,
-            self.ends,
-            time=self.time,
-            age=self.age,
-            context=self.context,
-            context_names=self.context_names,
-        )
+        return kept._replaced(windows=mapped)
+
+    def _of_windows_in_use(self) -> RunSequences:
+        """Return the same rows over those windows alone that they use, in a view if in a block."""
+        used = np.unique(self.index)
+        if len(used) == len(self.windows):
+            return self
+        is_block = len(used) > 0 and used[-1] - used[0] == len(used) - 1
+        windows = self.windows[used[0] : used[-1] + 1] if is_block else self.windows[used]
+        return self._replaced(windows=windows, index=np.searchsorted(used, self.index))
+
+
+# Functions of NumPy that put arrays into one.
+JOINING = {np.concatenate, np.vstack, np.hstack, np.append, np.stack}
+
+
+def _stacked(value: Any) -> Any:
+    """Return sequences, in lists of them too, as stacked arrays."""
+    if isinstance(value, list | tuple):
+        return type(value)(map(_stacked, value))
+    return np.asarray(value) if isinstance(value, RunSequences) else value
 
 
 def _as_key(key: Any) -> Any:
@@ -282,61 +396,3 @@ def _as_key(key: Any) -> Any:
     if array.shape == (0,) and array.dtype.kind == "f":
         key = array.astype(int)
     return key
-
-
-def _as_windows(windows: Any) -> np.ndarray:
-    if not hasattr(windows, "__array__") and np.iterable(windows):
-        windows = list(windows)
-        try:
-            shapes = {np.shape(window) for window in windows}
-        except ValueError:
-            raise ValueError(
-                "a window has channels of unequal length; cut them to one length first."
-            ) from None
-        if len(shapes) > 1:
-            raise ValueError(
-                f"windows have unequal shapes {sorted(shapes)[:3]}; cut them to one length first."
-            )
-    check_plain("windows", windows)
-    windows = np.ma.getdata(np.asanyarray(windows))
-    if windows.ndim == 0 or windows.size == 0:
-        raise ValueError(f"windows of shape {windows.shape} hold none; at least 1 is required.")
-    if windows.dtype == object and all(isinstance(value, Real) for value in windows.flat):
-        windows = windows.astype(np.float64)
-    if windows.dtype.kind not in "fiub":
-        raise ValueError(f"windows have dtype {windows.dtype}; give real numbers of equal shape.")
-    return windows
-
-
-def _refuse_short_runs(ids: np.ndarray, lengths: np.ndarray, n_steps: int) -> None:
-    short = np.flatnonzero(lengths < n_steps)
-    if len(short):
-        raise ValueError(
-            f"run {ids[short[0]]} has {lengths[short[0]]} windows, fewer than "
-            f"n_steps={n_steps}; use pad=True or fewer steps."
-        )
-
-
-def _as_context(context: Any, n_windows: int) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    names = None
-    if isinstance(context, Mapping) or hasattr(context, "columns"):
-        names = tuple(context.columns if hasattr(context, "columns") else context)
-        columns = [as_numbers(f"context column {name}", context[name]) for name in names]
-        shapes = {column.shape for column in columns}
-        if shapes != {(n_windows,)}:
-            raise ValueError(
-                f"context has columns of shape {sorted(shapes)} but there are {n_windows} "
-                "windows; give uniquely named columns of one number per window."
-            )
-        context = np.column_stack(columns)
-    context = as_numbers("context", context)
-    if context.ndim == 1:
-        context = context[:, None]
-    if context.ndim != 2 or len(context) != n_windows:
-        raise ValueError(
-            f"context has shape {context.shape} but there are {n_windows} windows; "
-            "give one row per window."
-        )
-    if not np.isfinite(context).all():
-        raise ValueError("context contains NaN or infinity; fill the gaps first.")
-    return context, names

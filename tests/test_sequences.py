@@ -739,7 +739,7 @@ def test_run_ids_that_name_no_whole_runs_are_refused(runs, message):
 
 def test_a_run_shorter_than_n_steps_needs_padding():
     windows, runs, _ = data({"a": 5, "b": 3, "c": 4})
-    with pytest.raises(ValueError, match="run b has 3 windows, fewer than n_steps=5; use pad=True"):
+    with pytest.raises(ValueError, match="run b has 3 windows in a row, fewer than n_steps=5"):
         RunSequences.from_runs(windows, runs, n_steps=5, pad=False)
     assert RunSequences.from_runs(windows, runs, n_steps=5).shape == (12, 5, 3)
 
@@ -774,8 +774,6 @@ def test_n_steps_is_an_integer_of_at_least_one(n_steps, error, message):
         (np.zeros((5, 1)), r"time has shape \(5, 1\) but"),
         (list("abcde"), "time in s must be real numbers"),
         (np.arange(5) * 1j, "time in s must be real numbers"),
-        (np.arange(5).astype("datetime64[s]"), r"time in s must be real numbers.*datetime64\[s\]"),
-        (pd.timedelta_range(0, periods=5, freq="10s"), "time in s must be real numbers"),
         ([[0], [1, 2], 3, 4, 5], "time in s must be real numbers"),
     ],
 )
