@@ -6,10 +6,21 @@ from numbers import Real
 
 import numpy as np
 
-from ._checks import as_numbers, check_finite, check_number, check_plain, is_sequences, warn
+from ._checks import (
+    as_numbers,
+    check_finite,
+    check_number,
+    check_plain,
+    check_rul,
+    is_sequences,
+    warn,
+)
 
 # A step that so many times exceeds the usual one is a stop, not a missing window.
 FAR_ABOVE = 100
+# By how much of a fall, and of its steps, labels may differ from the time: they are rounded, and
+# failures are logged late.
+SHARE_OF_FALL, STEPS_OF_FALL = 0.05, 1.5
 
 
 def check_ids(name, ids, n_rows, *, row="row"):
@@ -74,7 +85,11 @@ def check_time(time, runs):
             "give one time in s per window."
         )
     check_finite(time, "time")
-    check_order("time", time, runs, "falls")
+    falls = (runs[1:] == runs[:-1]) & (np.diff(time) < 0)
+    if falls.any():
+        raise ValueError(
+            f"time falls within run {runs[falls.argmax()]}; sort rows by run, then by time."
+        )
     return time
 
 
@@ -143,21 +158,80 @@ def check_failed(failed, runs):
             raise ValueError(f"failed says nothing of run {missing[0]!r}; give a bool per run.")
         failed = [failed[run] for run in ids]
     failed = np.asarray(failed)
+    lengths = np.diff(np.r_[starts, len(runs)])
+    if failed.shape == (len(runs),):
+        by_row, failed = failed, failed[starts]
+        if (np.repeat(failed, lengths) != by_row).any():
+            raise ValueError("failed varies within a run; give a bool per run.")
     if failed.dtype.kind != "b" or failed.shape != (len(starts),):
         raise ValueError(
             f"failed has dtype {failed.dtype} and shape {failed.shape} but there are "
             f"{len(starts)} runs; give a bool per run, in order of appearance."
         )
-    return np.repeat(failed, np.diff(np.r_[starts, len(runs)]))
+    return np.repeat(failed, lengths)
 
 
-def check_order(name, values, runs, wrong):
-    """Refuse values that change the wrong way, "falls" or "rises", within a run."""
-    before, after = values[:-1], values[1:]
-    found = (runs[1:] == runs[:-1]) & (after < before if wrong == "falls" else after > before)
-    if found.any():
+def check_labels(X, y, *, to_fit=True):
+    """Return RUL in s of rows, (n_rows,), refusing labels of RunSequences that are none.
+
+    Within a run they fall by what time rises, or are capped; without times they do not rise. Where
+    rows ``to_fit`` leave out some in between, others may be scored that resemble them: it warns.
+    """
+    y = check_rul(y, len(X))
+    if not is_sequences(X):
+        return y
+    _, run = np.unique(X.runs, return_inverse=True)
+    order = np.lexsort((X.ends, run))
+    runs = X.runs[order]
+    time = X.time if X.age is None else X.age
+    check_falls("y", y[order], runs, None if time is None else time[order])
+    if to_fit:
+        _warn_of_holes(runs, X.ends[order], X.shape[1])
+    return y
+
+
+def check_falls(name, rul, runs, time=None):
+    """Refuse RUL that rises within a run or, where it is not capped, falls otherwise than by time.
+
+    Rows are sorted by run, then by time in s.
+    """
+    rises = (runs[1:] == runs[:-1]) & (np.diff(rul) > 0)
+    if rises.any():
+        row = int(rises.argmax())
         raise ValueError(
-            f"{name} {wrong} within run {runs[found.argmax()]}; sort rows by run, then by time."
+            f"{name} rises within run {runs[row]}, from {rul[row]:.6g} to {rul[row + 1]:.6g} s, as "
+            "no RUL does: sort rows by run, then by time; give each life a run id of its own; give "
+            "RUL in s, neither age nor transformed."
+        )
+    for start, stop in run_bounds(runs) if time is not None else ():
+        left, at = rul[start:stop], time[start:stop]
+        # Between the last row of the highest RUL, maybe a cap, and the first at failure.
+        first = np.searchsorted(-left, -left[0], side="right") - 1
+        last = np.searchsorted(-left, 0.0) if left[-1] == 0 else len(left) - 1
+        if last <= first:
+            continue
+        fall, elapsed = left[first] - left[last], at[last] - at[first]
+        step = np.diff(at[first : last + 1])
+        slack = SHARE_OF_FALL * elapsed + STEPS_OF_FALL * np.median(step)
+        if not elapsed - step[0] - slack <= fall <= elapsed + slack:
+            raise ValueError(
+                f"{name} falls by {fall:.6g} within run {runs[start]} while time rises by "
+                f"{elapsed:.6g} s; RUL falls as time rises, unless it is capped: give both in s, "
+                "and max_gap= to from_runs where the machine stood still."
+            )
+
+
+def _warn_of_holes(runs, ends, n_steps):
+    """Warn of rows missing in between, but for every n-th row and sequences cut at stops."""
+    steps = np.diff(ends)
+    is_within = runs[1:] == runs[:-1]
+    usual = np.median(steps[is_within]) if is_within.any() else 0
+    is_hole = is_within & (steps > usual) & (steps != n_steps)
+    if is_hole.any():
+        warn(
+            f"rows of run {runs[is_hole.argmax()]} are missing in between; if they are held out to "
+            "score by, the score is too good, as rows of one run resemble each other. Split by "
+            "run: GroupKFold(5).split(X, y, X.runs)."
         )
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from skprog._runs import (
     all_one_run,
+    check_falls,
     check_ids,
-    check_order,
     check_runs,
     check_time,
     run_bounds,
@@ -114,7 +114,54 @@ def test_times_that_are_none_are_refused(time, message):
         check_time(time, RUNS)
 
 
-def test_values_that_change_the_wrong_way_are_refused():
-    check_order("y", np.array([2, 1, 9, 5, 5]), RUNS, "rises")
-    with pytest.raises(ValueError, match=r"^y rises within run c; sort rows by run"):
-        check_order("y", np.array([2, 1, 9, 4, 5]), RUNS, "rises")
+def test_rul_stays_or_falls_within_a_run():
+    check_falls("y", np.array([2, 1, 9, 5, 5]), RUNS)
+    message = r"y rises within run c, from 4 to 5 s, .* give each life a run id of its own"
+    with pytest.raises(ValueError, match=message):
+        check_falls("y", np.array([2, 1, 9, 4, 5]), RUNS)
+
+
+CAPPED = np.minimum(10.0 * np.arange(100)[::-1], 500.0)
+WHOLE = 10.0 * np.arange(100)[::-1]
+
+
+@pytest.mark.parametrize(
+    "rul",
+    [
+        WHOLE,
+        CAPPED,
+        WHOLE + 10,  # ends a step before the failure
+        WHOLE + 3000,  # stopped long before
+        np.full(100, 500.0),  # all capped
+        np.maximum(WHOLE - 300, 0),  # runs on after its failure
+        np.round(WHOLE / 60) * 60,  # in whole minutes
+        np.maximum(WHOLE - 7, 0),  # logged late
+    ],
+)
+def test_rul_that_falls_as_time_rises_passes(rul):
+    time = 1e6 + 10.0 * np.arange(100)
+    for rows in (slice(None), slice(None, None, 7), [0, 99]):
+        check_falls("y", rul[rows], np.zeros(100)[rows], time[rows])
+
+
+@pytest.mark.parametrize(
+    ("rul", "fall"),
+    [
+        (WHOLE / 60, "falls by 16.5 within run 0.0 while time rises by 990 s"),  # minutes
+        (np.arange(100.0)[::-1], "falls by 99 within"),  # cycles
+        (CAPPED / 3600, "falls by 0.138889 within run 0.0 while time rises by 500 s"),
+        (WHOLE * 1000, "falls by 990000 within"),  # ms
+        (np.sqrt(WHOLE), "falls by 31.46"),
+    ],
+)
+def test_rul_in_other_units_than_time_is_refused(rul, fall):
+    with pytest.raises(ValueError, match=fall):
+        check_falls("y", rul, np.zeros(100), 10.0 * np.arange(100))
+
+
+@given(st.lists(st.floats(1, 20), min_size=3, max_size=40), st.data())
+def test_any_part_of_a_capped_life_passes(steps, data):
+    time = np.cumsum(steps)
+    cap = data.draw(st.floats(1, time[-1]))
+    rows = sorted(data.draw(st.sets(st.integers(0, len(time) - 1), min_size=1)))
+    check_falls("y", np.minimum(time[-1] - time, cap)[rows], np.zeros(len(rows)), time[rows])

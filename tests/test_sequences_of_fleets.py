@@ -81,7 +81,7 @@ def test_without_stops_max_gap_changes_nothing(steps):
     time = np.cumsum([0.0, *steps])
     params = {"windows": np.zeros(len(time)), "runs": np.zeros(len(time)), "time": time}
     plain = RunSequences.from_runs(**params, max_gap=1e9)
-    cut = RunSequences.from_runs(**params, max_gap=99)
+    cut = RunSequences.from_runs(**params, max_gap=100)
     np.testing.assert_array_equal(cut.age, plain.age)
     np.testing.assert_array_equal(cut.age, time - time[0])
     np.testing.assert_array_equal(cut.index, plain.index)

@@ -15,12 +15,12 @@ from .._checks import (
     check_number,
     check_option,
     check_rows,
-    check_rul,
     is_seconds,
     is_sequences,
     warn,
 )
 from .._refit import of_one_fit
+from .._runs import check_labels
 from .._training import SequenceData, at_random, by_run, named_callbacks, predict_sequences
 from ..callbacks import ExponentialDecay
 from ..losses import PinballLoss
@@ -391,7 +391,7 @@ class CnnLstmRUL(RegressorMixin, NetEstimator):
                 f"X of shape {X.shape} is read as {X.shape[1]} steps of one channel; for windows "
                 f"of {X.shape[1]} channels pass RunSequences.from_runs(windows, runs)."
             )
-        y = check_rul(y, len(X))
+        y = check_labels(X, y)
         if reset:
             self.shape_in_ = X.shape[1:]
             self._index = RULIndex(max_life=self.max_life).fit(y)

@@ -12,8 +12,9 @@ from sklearn.utils import check_random_state, get_tags, indexable
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from .._checks import check_integer, check_number, check_rul, is_size, is_vector
+from .._checks import check_integer, check_number, check_rul, is_sequences, is_size, is_vector
 from .._refit import fit_aside, of_one_fit
+from .._runs import check_labels
 from ._calibration import (
     are_complements,
     calibration_runs,
@@ -221,7 +222,7 @@ class ConformalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         n_rows = _num_samples(X)
         if n_rows == 0:
             raise ValueError("X has 0 rows; give whole runs, at least 2 of them.")
-        y = check_rul(y, n_rows)
+        y = check_labels(X, y) if is_sequences(X) else check_rul(y, n_rows)
         runs = runs_of_rows(X, groups, n_rows)
         splits = self._splits(X, y, runs)
         ids, folds, sizes = calibration_runs(splits, runs)

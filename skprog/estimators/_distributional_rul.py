@@ -14,7 +14,6 @@ from .._checks import (
     check_number,
     check_option,
     check_rows,
-    check_rul,
     is_count,
     is_seconds,
     is_sequences,
@@ -23,6 +22,7 @@ from .._checks import (
     is_vector,
 )
 from .._refit import fit_aside, of_one_fit
+from .._runs import check_labels
 from ..metrics import phm2012_of_each
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ class DistributionalRUL(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     def _learn_distribution(self, X, y):
         vars(self).pop("feature_names_in_", None)
         X = check_rows(self, X, reset=True)
-        y = check_rul(y, len(X))
+        y = check_labels(X, y)
         self.max_life_ = float(y.max() if self.max_life is None else self.max_life)
         if self.max_life_ == 0:
             raise ValueError("y is 0 throughout; give RUL in s up to the life of a unit.")

@@ -13,7 +13,6 @@ from .._checks import (
     check_number,
     check_option,
     check_rows,
-    check_rul,
     is_seconds,
     is_sequences,
     is_shape,
@@ -21,6 +20,7 @@ from .._checks import (
     optional,
 )
 from .._refit import fit_aside, of_one_fit
+from .._runs import check_labels
 
 if TYPE_CHECKING:
     from typing import Any, Literal, Self
@@ -182,7 +182,7 @@ class DummyRUL(RegressorMixin, BaseEstimator):
             vars(self).pop(name, None)
         check_option("strategy", self.strategy, ("mean_life", "constant"))
         X = check_rows(self, X, reset=True)
-        y = check_rul(y, len(X))
+        y = check_labels(X, y)
         self.max_life_ = float(y.max())
         if self.strategy == "mean_life":
             self._learn_lives(X, y)

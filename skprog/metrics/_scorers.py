@@ -5,8 +5,11 @@ All are better when greater; other settings than the default go in by ``functool
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
+from .._runs import check_labels
 from ..decision import find_max_life
 from ._decisions import maintenance_cost, replacement_error
 from ._rul_scores import phm2012_score
@@ -67,7 +70,8 @@ def phm2012_scorer(
     ... )
     array([1., 1.])
     """
-    return phm2012_score(y, estimator.predict(X), runs=_runs_of(X), protocol=protocol)
+    truth = _truth(X, y)
+    return phm2012_score(truth.y, estimator.predict(X), runs=truth.runs, protocol=protocol)
 
 
 def neg_replacement_error_scorer(
@@ -199,10 +203,12 @@ def neg_maintenance_cost_scorer(
     ValueError
         If no ``max_life`` is found, or as for :func:`maintenance_cost`.
     """
+    truth = _truth(X, y)
     return -maintenance_cost(
-        y,
+        truth.y,
         estimator.predict(X),
-        runs=_runs_of(X),
+        runs=truth.runs,
+        failed=truth.failed,
         max_life=find_max_life(estimator, max_life),
         threshold=threshold,
         span=span,
@@ -210,14 +216,25 @@ def neg_maintenance_cost_scorer(
     )
 
 
-def _replacement(estimator, X, y, *, max_life, **rule):
-    max_life = find_max_life(estimator, max_life)
-    return replacement_error(y, estimator.predict(X), runs=_runs_of(X), max_life=max_life, **rule)
+def _replacement(estimator, X, y, **rule):
+    truth = _truth(X, y)
+    rule["max_life"] = find_max_life(estimator, rule["max_life"])
+    return replacement_error(
+        truth.y, estimator.predict(X), runs=truth.runs, failed=truth.failed, **rule
+    )
 
 
-def _runs_of(X):
+class _Truth(NamedTuple):
+    """RUL in s and run of each row, and whether that fails, None if nobody said."""
+
+    y: np.ndarray
+    runs: np.ndarray
+    failed: np.ndarray | None
+
+
+def _truth(X, y):
     if not hasattr(X, "runs"):
         raise TypeError(
             f"X of type {type(X).__name__} has no runs; give the scorer a RunSequences."
         )
-    return X.runs
+    return _Truth(check_labels(X, y, to_fit=False), X.runs, getattr(X, "failed", None))

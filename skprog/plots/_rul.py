@@ -13,7 +13,8 @@ from ..metrics import replacement_error
 from ._axes import BLUE, GREY, SKY, VERMILION, several_axes
 
 if TYPE_CHECKING:
-    from typing import Self
+    from collections.abc import Mapping
+    from typing import Any, Self
 
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
@@ -138,6 +139,7 @@ class RULDisplay:
             max_life=find_max_life(estimator, max_life),
             threshold=threshold,
             span=span,
+            failed=getattr(X, "failed", None),
             ax=ax,
         )
 
@@ -152,6 +154,7 @@ class RULDisplay:
         max_life: float,
         threshold: float = 0.1,
         span: float = 30,
+        failed: ArrayLike | Mapping[Any, bool] | None = None,
         ax: Axes | ArrayLike | None = None,
     ) -> Self:
         """Draw predictions.
@@ -170,6 +173,8 @@ class RULDisplay:
             RUL at which to replace, as a fraction of ``max_life``.
         span : float, default=30
             Windows that the moving average spans; see :func:`skprog.decision.ema`.
+        failed : array-like of bool of shape (n_runs,) or (n_windows,), or mapping, default=None
+            As for :func:`skprog.metrics.replacement_error`.
         ax : matplotlib Axes or array-like of Axes, default=None
             One per run. None draws a new figure.
 
@@ -189,7 +194,7 @@ class RULDisplay:
         ids = all_one_run(runs, len(y_true))
         time = None if time is None else check_time(time, ids)
         rule = {"max_life": max_life, "threshold": threshold, "span": span}
-        result = replacement_error(y_true, y_pred, runs=ids, **rule)
+        result = replacement_error(y_true, y_pred, runs=ids, failed=failed, **rule)
         display = cls(
             y_true=y_true,
             y_pred=y_pred,
@@ -268,7 +273,7 @@ def _verdict(row, error, failed):
     if failed:
         return "fails in service"
     if row < 0:
-        return "cut before failure, not replaced"
+        return "has not failed, not replaced"
     if np.isnan(error):
         return "life too short for an error"
     side = "late" if error < 0 else "early"

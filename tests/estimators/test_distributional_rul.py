@@ -160,10 +160,11 @@ def test_names_of_columns_are_kept_and_checked():
 )
 def test_bad_parameter_is_refused_and_the_last_fit_kept(params, error, message):
     X = RunSequences.from_runs(np.arange(20.0), ["a"] * 20, n_steps=1)
-    model = DistributionalRUL(TREES).fit(X, np.arange(20.0))
+    y = np.arange(20.0)[::-1]
+    model = DistributionalRUL(TREES).fit(X, y)
     before = model.predict(X)
     with pytest.raises(error, match=message):
-        model.set_params(**params).fit(X, np.arange(20.0))
+        model.set_params(**params).fit(X, y)
     model.set_params(**DistributionalRUL(TREES).get_params(deep=False))
     np.testing.assert_array_equal(model.predict(X), before)
 

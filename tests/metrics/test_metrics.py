@@ -158,22 +158,92 @@ def test_an_alarm_at_failure_comes_too_late():
     assert np.isnan(result.mean_abs_error)
 
 
-def test_a_run_cut_before_failure_counts_only_if_it_is_replaced():
+def test_a_run_that_has_not_failed_counts_only_if_it_is_replaced():
     y_true = np.r_[ramp(40, 100), ramp(40, 100), ramp(50)]
     y_pred = np.r_[np.full(40, 900.0), ramp(40, -50), ramp(50)]
     runs = np.repeat(["unknown", "early", "right"], [40, 40, 50])
-    result = replacement_error(y_true, y_pred, runs=runs, max_life=1000, span=1)
-    np.testing.assert_array_equal(result.error, [np.nan, 15, 0])
-    assert not result.failed_in_service.any()
-    cost = maintenance_cost(y_true, y_pred, runs=runs, max_life=1000, span=1)
-    assert cost == pytest.approx(0.15 / 2)
+    rule = {"runs": runs, "max_life": 1000, "span": 1}
+    for failed in ([False, False, True], {"unknown": False, "early": False, "right": True}):
+        result = replacement_error(y_true, y_pred, **rule, failed=failed)
+        np.testing.assert_array_equal(result.error, [np.nan, 15, 0])
+        assert not result.failed_in_service.any()
+        cost = maintenance_cost(y_true, y_pred, **rule, failed=failed)
+        assert cost == pytest.approx(0.15 / 2)
+    # All have failed unless something is said.
+    result = replacement_error(y_true, y_pred, **rule)
+    np.testing.assert_array_equal(result.error, [-10, 15, 0])
+    np.testing.assert_array_equal(result.failed_in_service, [True, False, False])
+
+
+@pytest.mark.parametrize("last", [0.0, 10.0, 70.0])
+def test_a_failure_counts_whatever_the_last_label(last):
+    y_true = np.tile(10.0 * np.arange(100)[::-1] + last, 2)
+    runs = np.repeat(["a", "b"], 100)
+    asleep, right = np.full(100, 900.0), y_true[:100]
+    rule = {"runs": runs, "max_life": 1000, "span": 1}
+    for failed in (None, [True, True]):
+        cost = maintenance_cost(y_true, np.r_[asleep, right], **rule, failed=failed)
+        assert cost == pytest.approx(0.2)
+        assert maintenance_cost(y_true, np.maximum(y_true - 50, 0), **rule) == pytest.approx(0.05)
+        result = replacement_error(y_true, np.r_[asleep, right], **rule, failed=failed)
+        np.testing.assert_array_equal(result.failed_in_service, [True, False])
+        assert result.error[0] == -10
+
+
+def test_a_run_that_ends_early_is_warned_of_unless_it_is_said_what_became_of_it():
+    y_true = np.r_[ramp(40, 400), ramp(50)]
+    rule = {"runs": np.repeat([7, 8], [40, 50]), "max_life": 1000, "span": 1}
+    with pytest.warns(
+        UserWarning, match=r"run 7 ends at a RUL of 400 s, above the threshold of 100"
+    ):
+        result = replacement_error(y_true, np.full(90, 900.0), **rule)
+    np.testing.assert_array_equal(result.failed_in_service, [True, True])
+    result = replacement_error(y_true, np.full(90, 900.0), **rule, failed=[False, True])
+    np.testing.assert_array_equal(result.failed_in_service, [False, True])
+
+
+@pytest.mark.parametrize("failed", [[True], [0, 1], True, {"a": True}])
+def test_failures_are_told_run_by_run(failed):
+    y_true, runs = np.r_[ramp(5), ramp(5)], np.repeat(["a", "b"], 5)
+    for function in (replacement_error, maintenance_cost):
+        with pytest.raises(ValueError, match="failed"):
+            function(y_true, y_true, runs=runs, max_life=50, span=1, failed=failed)
+
+
+@pytest.mark.parametrize(
+    ("scorer", "scores"),
+    [
+        (neg_failures_in_service_scorer, (-0.5, -1.0)),
+        (neg_maintenance_cost_scorer, (-0.4, -0.4)),
+    ],
+)
+def test_scorers_know_which_runs_have_failed(scorer, scores):
+    rul = np.r_[ramp(40, 50), ramp(50)]
+    runs, time = np.repeat([7, 8], [40, 50]), np.r_[10.0 * np.arange(40), 10.0 * np.arange(50)]
+    asleep = DummyRUL("constant", constant=900)
+    for failed, score in zip(([False, True], None), scores, strict=True):
+        X = RunSequences.from_runs(np.zeros(90), runs, n_steps=2, time=time, failed=failed)
+        assert scorer(asleep.fit(X, rul), X, rul, max_life=1000) == score
+        # In whatever order runs stand.
+        swapped = np.r_[40:90, 0:40]
+        assert scorer(asleep, X[swapped], rul[swapped], max_life=1000) == score
+
+
+def test_scorers_refuse_labels_that_are_no_rul():
+    X, y = runs_to_failure({"a": 50, "b": 90})
+    model = DummyRUL().fit(X, y)
+    for scorer in SCORERS:
+        with pytest.raises(
+            ValueError, match=r"y falls by 8.16667 within run a while time rises by"
+        ):
+            scorer(model, X, y / 60)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS[2:])
 def test_rul_that_rises_within_a_run_is_refused(function):
     runs = ["r0"] * 3 + ["r1"] * 3
     function([2.0, 1.0, 0.0, 2.0, 2.0, 0.0], np.ones(6), runs=runs)
-    with pytest.raises(ValueError, match="y_true rises within run r1; sort rows by run, then by"):
+    with pytest.raises(ValueError, match="y_true rises within run r1, from 1 to 2 s"):
         function([2.0, 1.0, 0.0, 1.0, 2.0, 0.0], np.ones(6), runs=runs)
 
 

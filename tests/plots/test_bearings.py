@@ -123,13 +123,15 @@ def test_rul_display_says_how_each_run_ends():
     y_true = np.r_[ramp, ramp, ramp, ramp[-20:], ramp[:300]]
     y_pred = np.r_[0.5 * ramp, 1.2 * ramp, 0 * ramp + 9000, ramp[-20:], ramp[:300]]
     runs = np.repeat(list("abcde"), [400, 400, 400, 20, 300])
-    display = RULDisplay.from_predictions(y_true, y_pred, runs=runs, max_life=5000, span=1)
+    rule = {"max_life": 5000, "span": 1}
+    failed = [True, True, True, True, False]
+    display = RULDisplay.from_predictions(y_true, y_pred, runs=runs, failed=failed, **rule)
     assert [ax.get_title() for ax in display.ax_] == [
         "a: replaced 10 % of MEL early",
         "b: replaced 2 % of MEL late",
         "c: fails in service",
         "d: life too short for an error",
-        "e: cut before failure, not replaced",
+        "e: has not failed, not replaced",
     ]
 
 
@@ -239,7 +241,7 @@ def test_spectrogram_display_draws_density_as_log():
         ),
         (
             lambda: RULDisplay.from_predictions(
-                [1.0] * 3, [1.0] * 3, runs=[0, 1, 2], max_life=9, ax=plt.gca()
+                [0.0] * 3, [1.0] * 3, runs=[0, 1, 2], max_life=9, ax=plt.gca()
             ),
             "ax holds 1 axes but 3 are drawn",
         ),
