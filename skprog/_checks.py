@@ -13,6 +13,8 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 BLOCK_BYTES = 1 << 24
 FLOATS = (np.float32, np.float16)
+# Kept where differences are taken, such as from a mean that float32 would round by more.
+PRECISE_FLOATS = (*FLOATS, np.float64)
 # Bits of a float16 that are all set in NaN and infinity, and in no other number.
 EXPONENT = np.uint16(0x7C00)
 # What may stand between the line of a user and a warning.
@@ -138,15 +140,26 @@ def is_sequences(X):
     return hasattr(X, "from_runs")
 
 
-def check_sequences(X):
+def float_type(dtype, kept=FLOATS):
+    """Return the type to work on numbers in: theirs if it is kept, else float32.
+
+    Where float64 is kept, it takes the place of float32 for numbers that the latter would round.
+    """
+    if dtype in kept:
+        return dtype
+    is_wide = dtype.itemsize > {"i": 2, "u": 2, "f": 4, "O": 0}.get(dtype.kind, np.inf)
+    return np.dtype(np.float64 if is_wide and np.float64 in kept else FLOATS[0])
+
+
+def check_sequences(X, dtypes=FLOATS):
     """Return RunSequences of floating-point numbers, refusing empty ones and other values."""
     if len(X) == 0:
         raise ValueError("X has 0 sequences; at least 1 is required.")
     if X.dtype.kind not in "fiub":
         raise ValueError(f"X has dtype {X.dtype}; sequences hold real numbers.")
-    if X.dtype not in FLOATS:
+    if X.dtype not in dtypes:
         with np.errstate(over="ignore"):
-            X = X.map(lambda windows: windows.astype(FLOATS[0]))
+            X = X.map(lambda windows: windows.astype(float_type(X.dtype, dtypes)))
     return X
 
 

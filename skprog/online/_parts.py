@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from sklearn.pipeline import Pipeline
 
-from .._checks import FLOATS, check_finite
+from .._checks import FLOATS, check_finite, float_type
 from .._training import decode_sequences, encode_windows, evaluating
 from ..sequences import RunSequences
 
@@ -176,13 +176,14 @@ class SequencePart(_LeafPart):
         return float(np.ravel(self.model.predict(X))[0]), None
 
 
-def as_floats(windows):
-    """Return windows of any numbers as floats."""
-    if windows.dtype in FLOATS:
+def as_floats(windows, kept=FLOATS):
+    """Return windows of any numbers as floats, of a type that is ``kept``."""
+    dtype = float_type(windows.dtype, kept)
+    if windows.dtype == dtype:
         return windows
     # What overflows is infinite then, and refused for it.
     with np.errstate(over="ignore"):
-        return windows.astype(FLOATS[0])
+        return windows.astype(dtype)
 
 
 def packed(memory):

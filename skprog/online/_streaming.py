@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import VotingRegressor
 from sklearn.pipeline import Pipeline
 
+from .._checks import FLOATS
 from ..estimators import CnnLstmRUL, ConformalRUL
 from ._parts import EncodingsPart, SequencePart, StatesPart, as_floats
 
@@ -21,11 +22,13 @@ class _FeaturesPart:
     def __init__(self, transformers, part):
         self.transformers = transformers
         self.checked = None
+        # As the first would in a batch.
+        self.kept_dtypes = getattr([*transformers, None][0], "kept_dtypes", FLOATS)
         self.parts = [part]
         self.n_memories = part.n_memories
 
     def take(self, memories, windows, n_steps):
-        windows = as_floats(windows)
+        windows = as_floats(windows, self.kept_dtypes)
         # What was checked for the first window holds for all alike; that takes a fifth of the time.
         kind = windows.shape, windows.dtype
         is_checked = kind == self.checked

@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_finite, is_size
+from .._checks import PRECISE_FLOATS, is_size
 from .._refit import fit_aside, of_one_fit
-from ._windows import SQRT_HALF, check_same_size, check_windows, map_windows
+from ._windows import SQRT_HALF, check_range, check_same_size, check_windows, map_windows
 
 if TYPE_CHECKING:
     from typing import Self
@@ -48,6 +48,7 @@ class AccelRotation45(TransformerMixin, BaseEstimator):
     array([4.2426, 0.7071], dtype=float32)
     """
 
+    kept_dtypes: ClassVar = PRECISE_FLOATS
     _learnt: ClassVar = {"n_timepoints_in_": is_size}
 
     def fit(self, X: RunSequences | ArrayLike, y: None = None) -> Self:
@@ -74,7 +75,7 @@ class AccelRotation45(TransformerMixin, BaseEstimator):
             If ``X`` is sparse.
         """
         with fit_aside(self) as aside:
-            X = check_windows(aside, X, AXES, reset=True)
+            X = check_windows(aside, X, AXES, reset=True, dtypes=self.kept_dtypes)
             _check_channels(X)
             aside.n_timepoints_in_ = X.shape[-1]
         return self
@@ -91,7 +92,8 @@ class AccelRotation45(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_windows, ..., 3, n_timepoints) or RunSequences
-            Windows; float16 and float32 are kept, everything else becomes float32.
+            Windows; floats are kept, integers of more than 16 bits become float64, everything else
+            float32.
 
         Raises
         ------
@@ -100,18 +102,19 @@ class AccelRotation45(TransformerMixin, BaseEstimator):
             hold NaN or infinity, or the third channel overflows their type.
         """
         check_is_fitted(self)
-        X = check_windows(self, X, AXES, reset=False)
+        X = check_windows(self, X, AXES, reset=False, dtypes=self.kept_dtypes)
         _check_channels(X)
         check_same_size(self, "n_timepoints", X.shape[-1], self.n_timepoints_in_)
         return map_windows(self.per_window, X)
 
     def per_window(self, X: np.ndarray) -> np.ndarray:
         """Rotate checked windows (..., 2, n_timepoints), each by itself."""
-        check_finite(X)
+        check_range(X)
         rotated = np.empty((*X.shape[:-2], 3, X.shape[-1]), dtype=X.dtype)
         rotated[..., :2, :] = X
         with np.errstate(over="ignore"):
-            rotated[..., 2, :] = SQRT_HALF * X[..., 0, :] + SQRT_HALF * X[..., 1, :]
+            half = np.sqrt(0.5) if X.dtype == np.float64 else SQRT_HALF
+            rotated[..., 2, :] = half * X[..., 0, :] + half * X[..., 1, :]
         if np.isinf(rotated[..., 2, :]).any():
             raise ValueError(
                 f"(h + v)/√2 exceeds the largest {X.dtype}, {np.finfo(X.dtype).max:.6g}; pass "

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import (
-    FLOATS,
+    PRECISE_FLOATS,
     check_integer,
     check_number,
     check_option,
@@ -110,6 +110,8 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
     array([0.5, 0.5], dtype=float32)
     """
 
+    # float64 becomes float32 block by block, once its mean is off.
+    kept_dtypes: ClassVar = PRECISE_FLOATS
     _learnt: ClassVar = {
         "n_timepoints_in_": is_size,
         "frequencies_": is_vector,
@@ -169,7 +171,7 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         self._taper()
         nperseg = int(self.nperseg)
         with fit_aside(self) as aside:
-            X = check_windows(aside, X, ("n_timepoints",), reset=True)
+            X = check_windows(aside, X, ("n_timepoints",), reset=True, dtypes=self.kept_dtypes)
             n_timepoints = X.shape[-1]
             if n_timepoints < nperseg:
                 raise ValueError(_too_short(nperseg, X.shape))
@@ -206,9 +208,7 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         check_same_params(self)
-        # float64 becomes float32 block by block.
-        dtypes = (*FLOATS, np.float64)
-        X = check_windows(self, X, ("n_timepoints",), reset=False, dtypes=dtypes)
+        X = check_windows(self, X, ("n_timepoints",), reset=False, dtypes=self.kept_dtypes)
         check_same_size(self, "n_timepoints", X.shape[-1], self.n_timepoints_in_)
         return map_windows(self.per_window, X)
 
@@ -304,8 +304,7 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         rows = out.reshape(-1, n_segments, n_freqs)
         tapered = torch.empty(0, device="cpu")
         with np.errstate(over="ignore", invalid="ignore"):
-            for part, block in blocks(X, 1, 4 * nperseg * n_segments):
-                block = block - block.mean(axis=-1, keepdims=True)
+            for part, block in blocks(X, 1, 4 * nperseg * n_segments, centred=True):
                 segments = torch.from_numpy(block).unfold(-1, nperseg, hop)
                 # Over the block before, whose memory the cache still holds.
                 tapered = torch.mul(segments, taper, out=tapered.resize_(segments.shape))

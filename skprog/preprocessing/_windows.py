@@ -12,6 +12,7 @@ from .._checks import (
     check_finite_windows,
     check_plain,
     check_sequences,
+    float_type,
     is_sequences,
 )
 
@@ -36,12 +37,12 @@ def check_windows(estimator, X, axes, *, reset, dtypes=FLOATS):
         Look for NaN and infinity, which is else left to :func:`blocks`, and keep what validation
         learns of features.
     dtypes : tuple of type, default=(float32, float16)
-        Types that are kept; everything else becomes float32.
+        Types that are kept; everything else becomes float32, or float64 if that is kept.
     """
     n_axes = len(axes)
     rows = X
     if is_sequences(X):
-        X = check_sequences(X)
+        X = check_sequences(X, dtypes)
         shape = X.windows.shape
     else:
         X = _as_floats(estimator, X, dtypes)
@@ -60,7 +61,17 @@ def check_windows(estimator, X, axes, *, reset, dtypes=FLOATS):
         vars(estimator).pop("feature_names_in_", None)
     if reset:
         (check_finite_windows if is_sequences(X) else check_finite)(X)
+        check_range(X.windows if is_sequences(X) else X)
     return X
+
+
+def check_range(X):
+    """Refuse NaN, infinity, and what is so in float32."""
+    if X.dtype in FLOATS:
+        check_finite(X)
+    elif not max(abs(X.min()), abs(X.max())) <= np.finfo(FLOATS[0]).max:
+        with np.errstate(over="ignore"):
+            check_finite(X.astype(FLOATS[0]))
 
 
 def _as_floats(estimator, X, dtypes):
@@ -69,7 +80,7 @@ def _as_floats(estimator, X, dtypes):
         with np.errstate(over="ignore"):
             return check_array(
                 X,
-                dtype=dtypes,
+                dtype=float_type(np.asarray(X).dtype, dtypes),
                 allow_nd=True,
                 ensure_all_finite=False,
                 input_name="X",
@@ -95,8 +106,10 @@ def map_windows(f, X):
     return X.map(f) if is_sequences(X) else f(X)
 
 
-def blocks(X, n_axes, n_bytes):
+def blocks(X, n_axes, n_bytes, *, centred=False):
     """Yield slices and float32 blocks of the windows' last axes, refusing NaN and infinity.
+
+    Windows ``centred`` have a mean of 0 along their last axis, taken off in the type of ``X``.
 
     Parameters
     ----------
@@ -111,10 +124,16 @@ def blocks(X, n_axes, n_bytes):
     n_rows = max(1, CACHE_BYTES // n_bytes)
     for start in range(0, len(rows), n_rows):
         part = slice(start, start + n_rows)
-        block = _as_float32(rows[part])
+        block = rows[part]
+        if centred and block.dtype not in FLOATS:
+            with np.errstate(invalid="ignore", over="ignore"):
+                block = block - block.mean(axis=-1, keepdims=True)
+        block = _as_float32(block)
         # The sum is finite unless a value is not or the sum overflows.
         if not np.isfinite(block.sum()):
             check_finite(X if X.dtype in FLOATS else X.astype(FLOATS[0]))
+        if centred:
+            block = block - block.mean(axis=-1, keepdims=True)
         yield part, block
 
 
