@@ -43,7 +43,21 @@ def check_ids(name, ids, n_rows, *, row="row"):
         is_missing = True
     if is_missing:
         raise ValueError(f"{name} has missing or mixed ids; give ids of one type, one per {row}.")
-    return ids
+    return _as_text(name, ids) if isinstance(next(iter(ids), None), tuple) else ids
+
+
+def _as_text(name, ids):
+    """Return ids of several parts, such as of a MultiIndex, as text that splitters can compare."""
+    text = np.array([_joined(each) for each in ids])
+    if len(np.unique(text)) < len(set(ids)):
+        raise ValueError(
+            f"{name} has ids that are alike once joined by commas; give text of yours."
+        )
+    return text
+
+
+def _joined(run):
+    return ", ".join(map(str, run)) if isinstance(run, tuple) else run
 
 
 def check_runs(runs, n_windows):
@@ -153,6 +167,7 @@ def check_failed(failed, runs):
         return np.ones(len(runs), dtype=bool)
     ids = runs[starts].tolist()
     if isinstance(failed, Mapping):
+        failed = {_joined(run): has_failed for run, has_failed in failed.items()}
         missing = [run for run in ids if run not in failed]
         if missing:
             raise ValueError(f"failed says nothing of run {missing[0]!r}; give a bool per run.")

@@ -153,7 +153,7 @@ class RunSequences:
         windows : array-like of shape (n_windows, ...)
             Windows sorted by run, then by time. An ndarray is held, not copied.
         runs : array-like of shape (n_windows,)
-            Run id of each window.
+            Run id of each window. Ids of several parts, such as those of a MultiIndex, become text.
         n_steps : int, default=32
             Windows per sequence.
         pad : bool, default=True

@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.model_selection import LeaveOneGroupOut
 
+from skprog.estimators import ConformalRUL, DummyRUL
 from skprog.sequences import RunSequences
 
 RUNS = np.repeat(["b", "a", "c"], [3, 4, 2])
@@ -31,6 +33,22 @@ def test_failures_go_with_their_rows(failed):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(X)).failed, X.failed)
     assert sequences().failed is None
     assert sequences()[:4].failed is None
+
+
+def test_ids_of_several_parts_become_text():
+    ids = pd.MultiIndex.from_arrays([np.array(["x", "y", "y"]).repeat([3, 4, 2]), RUNS])
+    failed = {("x", "b"): False, ("y", "a"): True, ("y", "c"): True}
+    X = RunSequences.from_runs(WINDOWS, ids, n_steps=3, failed=failed)
+    assert list(dict.fromkeys(X.runs.tolist())) == ["x, b", "y, a", "y, c"]
+    np.testing.assert_array_equal(X.failed, X.runs != "x, b")
+    assert LeaveOneGroupOut().get_n_splits(groups=X.runs) == 3
+    assert len(list(LeaveOneGroupOut().split(X, X.ends, X.runs))) == 3
+    rul = np.concatenate([10.0 * np.arange(n)[::-1] for n in (3, 4, 2)])
+    model = ConformalRUL(DummyRUL("constant", constant=5), coverage=0.5).fit(X, rul)
+    assert model.runs_.tolist() == ["x, b", "y, a", "y, c"]
+    alike = pd.MultiIndex.from_tuples([("a, b", "c"), ("a", "b, c")])
+    with pytest.raises(ValueError, match="alike once joined"):
+        RunSequences.from_runs(np.zeros(2), alike)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """Every warning names the line of the user's that led to it, through whatever stands between."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import sklearn
 import torch
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
@@ -14,16 +16,20 @@ from skprog.callbacks import GradientAmplification
 from skprog.deploy import load, save
 from skprog.estimators import (
     CnnLstmRUL,
+    DummyRUL,
     SEMClassifier,
     TimeSeriesClassifier,
 )
+from skprog.metrics import maintenance_cost, neg_maintenance_cost_scorer
 from skprog.model_selection import lr_range_test
 from skprog.preprocessing import WelchSpectrogram
+from skprog.sequences import RunSequences
 
 RNG = np.random.default_rng(0)
 FEATURES, RUL = RNG.normal(size=(24, 6)), np.arange(24.0)[::-1]
 LABELS = np.array(["a", "b"] * 12)
 SERIES = RNG.normal(size=(24, 2, 30))
+RUN = RunSequences.from_runs(np.zeros(10), np.zeros(10), n_steps=2, time=np.arange(10.0))
 IMAGES = RNG.integers(0, 255, size=(24, 8, 8), dtype=np.uint8)
 NET = CnnLstmRUL(lstm_units=4, dense_units=(3,), max_epochs=1, random_state=0)
 FCN = {"network_params": {"n_filters": (3, 3, 3)}, "max_epochs": 2, "random_state": 0}
@@ -90,6 +96,32 @@ WARNINGS = {
     "channels and timepoints of windows": (
         lambda *_: WelchSpectrogram(nperseg=2, hop=1).fit(SERIES.swapaxes(1, 2)),
         "more channels",
+    ),
+    "frequencies beyond half the rate": (
+        lambda *_: WelchSpectrogram(nperseg=8, hop=4, fs=100, f_max=60).fit(np.ones((2, 16))),
+        "lies above half of fs=100",
+    ),
+    "a stop": (
+        lambda *_: RunSequences.from_runs(np.zeros(4), np.zeros(4), time=[0, 1, 2, 999]),
+        "pass max_gap=10 or so",
+    ),
+    "rows missing within a run": (
+        lambda *_: DummyRUL("constant", constant=1).fit(RUN[[0, 1, 2, 5]], [9.0, 8, 7, 4]),
+        "missing in between",
+    ),
+    "a run that ends early": (
+        lambda *_: maintenance_cost([9.0, 8.0], [9.0, 8.0], max_life=10, span=1),
+        "ends at a RUL of 8 s",
+    ),
+    "a run that ends early, in a scorer": (
+        lambda *_: cross_val_score(
+            DummyRUL("constant", constant=1),
+            RUN,
+            19.0 - np.arange(10),
+            cv=[([*range(10)], [*range(10)])],
+            scoring=partial(neg_maintenance_cost_scorer, max_life=10),
+        ),
+        "ends at a RUL of 10 s",
     ),
     "dead units": (
         lambda *_: SEMClassifier(**DEAD, callbacks=[("kill", Kill())]).fit(IMAGES, LABELS),

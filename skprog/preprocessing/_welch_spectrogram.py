@@ -165,7 +165,7 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
         Warns
         -----
         UserWarning
-            If there are more channels than timepoints.
+            If there are more channels than timepoints, or ``f_max`` lies above half of ``fs``.
         """
         self.check_params()
         self._taper()
@@ -175,6 +175,11 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
             n_timepoints = X.shape[-1]
             if n_timepoints < nperseg:
                 raise ValueError(_too_short(nperseg, X.shape))
+            if self.f_max is not None and self.f_max > self.fs / 2:
+                warn(
+                    f"f_max={self.f_max} Hz lies above half of fs={self.fs} Hz, so that all bins "
+                    "are kept; check fs, or set f_max=None."
+                )
             if len(X.shape) > 2 and X.shape[-2] > n_timepoints:
                 warn(
                     f"X has more channels ({X.shape[-2]}) than timepoints ({n_timepoints}); if "
