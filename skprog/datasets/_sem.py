@@ -15,16 +15,16 @@ from sklearn.utils import Bunch
 
 from .._checks import check_integer, warn
 from ._folders import check_path, data_folder
+from ._image_files import FORMATS, import_pillow, read_image
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from os import PathLike
     from typing import Literal
 
 SEM_PAGE = "https://github.com/cagriyardimci/Nanofiber_SEM_Dataset"
-FORMATS = ("PNG", "TIFF", "JPEG")
-SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 BORDERS = ("border_top", "border_bottom", "border_left", "border_right")
-MAX_GREY = (1 << 16) - 1
 
 DESCR = """Micrographs and their labels
 
@@ -39,12 +39,12 @@ def load_sem(
     data_home: str | PathLike[str] | None = None,
     labels: str | PathLike[str] | Mapping[str, str] | None = None,
     *,
-    crop: int | Literal["stated"] = "stated",
+    crop: int | Sequence[int] | Literal["stated"] = "stated",
     folder: str | PathLike[str] | None = None,
 ) -> Bunch:
     """Load micrographs and their labels, such as those of electrospun nanofibres [1]_.
 
-    Reads PNG, TIFF and JPEG files, grey or in colour, of 8 or 16 bits.
+    Reads PNG, TIFF, JPEG, BMP, GIF and WebP files, grey or in colour, of 8 or 16 bits.
 
     Parameters
     ----------
@@ -60,9 +60,10 @@ def load_sem(
         have ``sample_group``, ``field_group`` and ``border_top``, ``border_bottom``,
         ``border_left``, ``border_right`` in px; others are left unread. Commas separate its
         columns, or semicolons. Folders that it names images of hold none that it does not name.
-    crop : "stated" or int, default="stated"
+    crop : "stated", int or (int, int, int, int), default="stated"
         Pixels to cut off: the borders that the CSV file states for each image, so that an image
-        of which none is stated stays as it is, or as many all round. For the micrographs of [1]_,
+        of which none is stated stays as it is, as many all round, or so many at the top, the
+        bottom, the left and the right, for a data bar below the image. For the micrographs of [1]_,
         which black borders of up to 5 px frame, 6 is better: it cuts off what dark rows and columns
         lie beside the stated borders, mostly of one class, and leaves images of one size.
     folder : str or path-like, default=None
@@ -92,8 +93,9 @@ def load_sem(
     FileNotFoundError
         If the folder, its images, the CSV file or an image that is labelled is missing.
     ValueError
-        If an image is damaged, blank, neither of 8 nor of 16 bits, without a label or no larger
-        than what is cut off, or if the CSV file lacks a column or a value or labels a file twice.
+        If an image is damaged, blank, neither of 8 nor of 16 bits, without a label, no larger than
+        what is cut off or one of several in a file, or if the CSV file lacks a column or a value or
+        labels a file twice.
     TypeError
         If a parameter has the wrong type, or a label is not a string.
     ImportError
@@ -103,6 +105,8 @@ def load_sem(
     -----
     FutureWarning
         If ``folder`` is given.
+    UserWarning
+        If images of other formats are left out.
 
     See Also
     --------
@@ -111,8 +115,8 @@ def load_sem(
     Notes
     -----
     Hidden files are left out. Images in subfolders of subfolders have the label of the outer one.
-    Of a file with several pages the first is read. Pillow reduces 16 bits of a colour to 8; convert
-    such files to grey before.
+    Of a file with several pages the largest is read, which the others show in small. Pillow
+    reduces 16 bits of a colour to 8; convert such files to grey before.
 
     The micrographs of [1]_ are public without a stated licence, with a request for citation. They
     were smoothed (bilateral filter) before and are offered as many shifted copies, some of them in
@@ -135,11 +139,8 @@ def load_sem(
     >>> len(data.images), data.images[0].shape, len(set(data.groups))  # doctest: +SKIP
     (70, (688, 1012), 14)
     """
-    if not (isinstance(crop, str) and crop == "stated"):
-        if isinstance(crop, str):
-            raise ValueError(f"crop={crop!r} is not 'stated' and no number of px.")
-        crop = check_integer("crop", crop, minimum=0)
-    image_module = _import_pillow()
+    border = None if isinstance(crop, str) and crop == "stated" else _check_crop(crop)
+    image_module = import_pillow()
     if folder is not None:
         warn(
             "folder is the old name of data_home and will be taken no longer; pass data_home.",
@@ -150,9 +151,10 @@ def load_sem(
         data_home = folder
     folder = _find_folder(data_home)
     table, origin = _read_labels(folder, labels)
-    borders = [_borders(row, origin) if crop == "stated" else (crop,) * 4 for row in table]
+    _warn_of_other_formats(folder, image_module.registered_extensions())
+    borders = [_borders(row, origin) if border is None else border for row in table]
     images = [
-        _read_image(image_module, folder / row["file"], border)
+        read_image(image_module, folder / row["file"], border)
         for row, border in zip(table, borders, strict=True)
     ]
     target, groups, field_groups = (
@@ -174,13 +176,32 @@ def load_sem(
     )
 
 
-def _import_pillow():
-    """Return PIL.Image, or say which extra brings it."""
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError('load_sem needs Pillow; pip install "skprog[image]".') from error
-    return Image
+def _check_crop(crop):
+    """Return how many px to cut off at the top, the bottom, the left and the right."""
+    if isinstance(crop, str):
+        raise ValueError(f"crop={crop!r} is not 'stated' and no number of px.")
+    if not isinstance(crop, list | tuple | np.ndarray):
+        return (check_integer("crop", crop, minimum=0),) * 4
+    if len(crop) != 4:
+        raise ValueError(
+            f"crop={crop!r} holds {len(crop)} numbers; give px at the top, bottom, left and right."
+        )
+    return tuple(check_integer("crop", px, minimum=0) for px in crop)
+
+
+def _warn_of_other_formats(folder, known):
+    """Warn of images that Pillow knows by their names and that are left out here."""
+    others = known.keys() - {*SUFFIXES}
+    left_out = sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.suffix.lower() in others and path.is_file()
+    )
+    if left_out:
+        warn(
+            f"{len(left_out)} images of other formats are left out, such as {left_out[0]}; save "
+            f"them as one of {', '.join(FORMATS)}."
+        )
 
 
 def _find_folder(data_home):
@@ -314,41 +335,6 @@ def _borders(row, origin):
                 "number of at least 0."
             )
     return tuple(map(int, stated.values()))
-
-
-def _read_image(image_module, path, border):
-    """Return an image without its border, (height, width), uint8 or uint16."""
-    try:
-        with image_module.open(path, formats=FORMATS) as file:
-            mode = file.mode
-            if not mode.startswith(("I", "F")):
-                file = file.convert("L")
-            image = np.array(file)
-    except Exception as error:  # Pillow raises about ten kinds
-        raise ValueError(
-            f"{path} cannot be read as {', '.join(FORMATS[:-1])} or {FORMATS[-1]} "
-            f"({type(error).__name__}: {error}); save it anew or leave it out."
-        ) from error
-    if image.dtype != np.uint8:
-        # Some versions of Pillow read 16 bits into 32.
-        if image.dtype.kind == "f" or image.min() < 0 or image.max() > MAX_GREY:
-            raise ValueError(
-                f"{path} has values of {image.dtype} (mode {mode}) from {image.min()} to "
-                f"{image.max()}; save it with 8 or 16 bits per pixel."
-            )
-        image = image.astype(np.uint16)
-    top, bottom, left, right = border
-    height, width = image.shape
-    if top + bottom >= height or left + right >= width:
-        raise ValueError(
-            f"{path} is too small: nothing of its {height} x {width} pixels is left when {top} are "
-            f"cut off at the top, {bottom} at the bottom, {left} at the left and {right} at the "
-            "right; cut off less or leave it out."
-        )
-    image = image[top : height - bottom, left : width - right].copy()
-    if image.min() == image.max():
-        raise ValueError(f"{path} has the value {image.min()} throughout; leave blank images out.")
-    return image
 
 
 def _summary(images, target, groups):

@@ -1,5 +1,6 @@
 """Micrographs and their labels: loaded and simulated."""
 
+import struct
 import sys
 
 import numpy as np
@@ -87,6 +88,94 @@ def test_lossless_files_of_8_and_16_bits_keep_their_values(tmp_path, name, dtype
     image = load_sem(tmp_path, {name: "plain"}).images[0]
     assert image.dtype == dtype
     np.testing.assert_array_equal(image, picture(3, dtype=dtype))
+
+
+def write_tiff(path, pages, photometric):
+    """Write pages of grey values as a TIFF file in which 0 is white (0) or black (1)."""
+    content = b"II*\0\0\0\0\0"
+    place = 4
+    for values in pages:
+        height, width = values.shape
+        data = values.astype(values.dtype.newbyteorder("<")).tobytes()
+        tags = {
+            256: width,
+            257: height,
+            258: 8 * values.itemsize,
+            259: 1,
+            262: photometric,
+            273: len(content),
+            277: 1,
+            278: height,
+            279: len(data),
+        }
+        content += data + b"\0" * (len(data) % 2)
+        content = content[:place] + struct.pack("<I", len(content)) + content[place + 4 :]
+        content += struct.pack("<H", len(tags))
+        content += b"".join(struct.pack("<HHII", tag, 4, 1, n) for tag, n in tags.items())
+        place = len(content)
+        content += b"\0\0\0\0"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_white_as_zero_is_turned(tmp_path, dtype):
+    values = np.array([[0, 100, 7], [40, 1, 2]], dtype=dtype)
+    if dtype == np.uint16:
+        values[0, 1] = 64250
+    for photometric, expected in ((1, values), (0, np.iinfo(dtype).max - values)):
+        write_tiff(tmp_path / "x.tif", [values], photometric)
+        image = load_sem(tmp_path, {"x.tif": "plain"}).images[0]
+        assert image.dtype == dtype
+        np.testing.assert_array_equal(image, expected)
+
+
+def test_32_bits_with_white_as_zero_hold_no_16(tmp_path):
+    write_tiff(tmp_path / "x.tif", [np.arange(6, dtype=np.uint32).reshape(2, 3)], 0)
+    with pytest.raises(ValueError, match="cannot be read as PNG"):
+        load_sem(tmp_path, {"x.tif": "plain"})
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_largest_page_is_read(tmp_path, order):
+    pages = [picture(3)[::4, ::4].copy(), picture(3)]
+    write_tiff(tmp_path / "x.tif", [pages[i] for i in order], 1)
+    image = load_sem(tmp_path, {"x.tif": "plain"}).images[0]
+    np.testing.assert_array_equal(image, picture(3))
+
+
+def test_several_images_in_a_file_are_refused(tmp_path):
+    write_tiff(tmp_path / "x.tif", [picture(3), picture(4)], 1)
+    with pytest.raises(ValueError, match=r"x.tif holds 2 images of one size; save each as a file"):
+        load_sem(tmp_path, {"x.tif": "plain"})
+
+
+@pytest.mark.parametrize("name", ["x.bmp", "x.gif"])
+def test_other_lossless_formats_are_read(tmp_path, name):
+    write(tmp_path / "beads" / name, picture(3))
+    write(tmp_path / "plain" / "y.png", picture(4))
+    data = load_sem(tmp_path)
+    assert data.target.tolist() == ["beads", "plain"]
+    np.testing.assert_array_equal(data.images[0], picture(3))
+
+
+def test_webp_is_read_to_within_its_loss(tmp_path):
+    smooth = np.add.outer(np.arange(40), np.arange(60)).astype(np.uint8)
+    write(tmp_path / "x.webp", smooth)
+    image = load_sem(tmp_path, {"x.webp": "plain"}).images[0]
+    np.testing.assert_allclose(image, smooth, atol=8)
+
+
+def test_images_of_other_formats_are_named(labelled):
+    write(labelled / "images" / "c.ppm", picture(2))
+    with pytest.warns(UserWarning, match=r"1 images of other formats .* images/c.ppm; save them"):
+        assert len(load_sem(labelled).images) == 2
+
+
+def test_each_side_is_cut_by_itself(labelled):
+    for crop in ((1, 4, 2, 3), [1, 4, 2, 3], np.array([1, 4, 2, 3])):
+        image = load_sem(labelled, crop=crop).images[1]
+        np.testing.assert_array_equal(image, picture(0)[1:8, 2:13])
 
 
 @pytest.mark.parametrize("name", ["x.jpg", "x.jpeg"])
@@ -228,14 +317,14 @@ def test_a_truncated_file_is_named(labelled, name, kept):
     path = labelled / name
     contents = path.read_bytes()
     path.write_bytes(contents[: kept if isinstance(kept, int) else int(kept * len(contents))])
-    with pytest.raises(ValueError, match=rf"{path.name} cannot be read as PNG, TIFF or JPEG \("):
+    with pytest.raises(ValueError, match=rf"{path.name} cannot be read as PNG, .* or WEBP \("):
         load_sem(labelled)
 
 
 def test_a_file_of_another_format_is_refused_whatever_its_name(labelled):
     image_module = pytest.importorskip("PIL.Image")
-    image_module.fromarray(picture()).save(labelled / "images" / "a.png", format="BMP")
-    with pytest.raises(ValueError, match=r"a\.png cannot be read as PNG, TIFF or JPEG"):
+    image_module.fromarray(picture()).save(labelled / "images" / "a.png", format="PPM")
+    with pytest.raises(ValueError, match=r"a\.png cannot be read as PNG, .* or WEBP"):
         load_sem(labelled)
 
 
@@ -325,6 +414,9 @@ def test_an_image_beside_the_subfolders_has_no_label(tmp_path):
         ({"labels": {"images/a.png": ""}}, ValueError, "labels gives no label for images/a.png"),
         ({"labels": {"images/a.png": "x"}}, ValueError, r"b\.tif has no label in labels; add one"),
         ({"labels": {"c.png": "x"}}, FileNotFoundError, "c.png is missing, which labels names"),
+        ({"crop": (1, 2, 3)}, ValueError, r"crop=\(1, 2, 3\) holds 3 numbers; give px at the top"),
+        ({"crop": (1, 2, 3, -4)}, ValueError, "crop=-4 must be at least 0"),
+        ({"crop": (1, 2, 3, 0.5)}, TypeError, "crop=0.5 must be an integer"),
         ({"crop": -1}, ValueError, "crop=-1 must be at least 0"),
         ({"crop": 1.5}, TypeError, "crop=1.5 must be an integer"),
         ({"crop": True}, TypeError, "crop=True must be an integer"),
