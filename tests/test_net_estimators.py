@@ -2,13 +2,14 @@
 
 import inspect
 
+import numpy as np
 import pytest
 from numpydoc.docscrape import ClassDoc
-from sklearn.base import is_classifier
+from sklearn.base import clone, is_classifier
 
 from skprog import estimators
 from skprog._training import Settings
-from skprog.estimators import NetEstimator
+from skprog.estimators import CnnLstmRUL, NetEstimator
 
 SHARED = [
     "lr",
@@ -80,3 +81,18 @@ def test_other_parameters_of_one_name_begin_with_one_sentence(name):
         described(cls)[name].split(". ")[0].rstrip(".") for cls in CLASSES if name in described(cls)
     }
     assert len(sentences) == 1
+
+
+class Short(CnnLstmRUL):
+    """An estimator of a user's with two of its parent's parameters."""
+
+    def __init__(self, *, lr=1e-3, max_epochs=1):
+        super().__init__(lr=lr, max_epochs=max_epochs, lstm_units=4, device="cpu", random_state=0)
+
+
+def test_an_estimator_of_a_users_may_have_fewer_parameters():
+    X, y = np.random.default_rng(0).standard_normal((20, 4)), np.arange(20.0)[::-1]
+    long = CnnLstmRUL(lr=1e-2, max_epochs=2, lstm_units=4, device="cpu", random_state=0)
+    short = clone(Short(lr=1e-2)).set_params(max_epochs=2)
+    np.testing.assert_array_equal(short.fit(X, y).predict(X), long.fit(X, y).predict(X))
+    assert len(short.partial_fit(X, y).history_) == 3

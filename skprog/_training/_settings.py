@@ -108,9 +108,10 @@ class Settings:
     max_steps: Any = None
 
     @classmethod
-    def of(cls, params):
-        """Return those among the parameters of an estimator."""
-        return cls(**{each.name: params[each.name] for each in fields(cls) if each.name in params})
+    def of(cls, estimator):
+        """Return those of an estimator, which may be one of a user's with fewer parameters."""
+        names = [each.name for each in fields(cls) if hasattr(estimator, each.name)]
+        return cls(**{name: getattr(estimator, name) for name in names})
 
     def check(self, own):
         """Refuse what is out of range or of the wrong type.

@@ -157,7 +157,7 @@ class NetEstimator(BaseEstimator):
 
     def _fit(self, X, y, *, one_epoch=False, **declared):
         self.check_params()
-        settings = Settings.of(self.get_params(deep=False))
+        settings = Settings.of(self)
         if one_epoch:
             settings = replace(settings, max_epochs=1, max_steps=None)
         goes_on = hasattr(self, "nets_") and (one_epoch or self.warm_start)
@@ -210,7 +210,7 @@ class NetEstimator(BaseEstimator):
         train, _ = self._split(X, y, groups)
         task = self._task(self._data(*train), None)
         with forked_generator(self._seed, 0, 0, 0):
-            return build_net(task, Settings.of(self.get_params(deep=False))), task.train
+            return build_net(task, Settings.of(self)), task.train
 
     def _lasting_params(self):
         """Return what training that goes on has to keep, in words."""
@@ -243,8 +243,7 @@ class NetEstimator(BaseEstimator):
 
     def check_params(self) -> None:
         """Refuse parameters that are out of range or of the wrong type."""
-        params = self.get_params(deep=False)
-        Settings.of(params).check(own=params)
+        Settings.of(self).check(own=self.get_params(deep=False))
 
     def net_and_params(self) -> tuple[type[TrainingNet], dict[str, Any]]:
         """Return the class of the net and its own parameters."""

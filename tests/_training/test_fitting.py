@@ -1,6 +1,7 @@
 """Values in, trained nets out."""
 
 from dataclasses import FrozenInstanceError, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ PARAMS = {
     "device": "cpu",
     "verbose": 0,
 }
-SETTINGS = Settings.of({**PARAMS, "n_filters": (3, 4)})
+SETTINGS = Settings.of(SimpleNamespace(**PARAMS, n_filters=(3, 4)))
 X = np.linspace(-1, 1, 24, dtype=np.float32)[:, None]
 LINE = Task(
     name="Line",

@@ -12,6 +12,7 @@ from _online_runs import (
     MODELS,
     N_STEPS,
     RULE,
+    TIME,
     WINDOWS,
     X,
     Y,
@@ -28,6 +29,7 @@ from sklearn.preprocessing import FunctionTransformer
 from skprog.decision import MaintenanceRule
 from skprog.estimators import ConformalRUL, DummyRUL
 from skprog.online import OnlineRUL
+from skprog.sequences import RunSequences
 
 
 @pytest.mark.parametrize("pad", [True, False])
@@ -98,7 +100,14 @@ def test_integers_and_float64_are_taken(fitted):
     counts = (100 * WINDOWS).round()
     expected = run(OnlineRUL(fitted("network")), counts.astype(np.float32))
     assert run(OnlineRUL(fitted("network")), counts.astype(np.int16)) == expected
-    assert run(OnlineRUL(fitted("network")), counts.astype(np.float64).tolist()) == expected
+    # Differences are taken in float64 then, as in a batch.
+    found = run(OnlineRUL(fitted("network")), counts.astype(np.float64).tolist())
+    assert run(OnlineRUL(fitted("network")), counts.astype(np.int64)) == found
+    batch = RunSequences.from_runs(
+        counts.astype(np.float64), np.zeros(len(counts)), n_steps=N_STEPS, time=TIME
+    )
+    for rul in (fitted("network").predict(batch), [each.rul for each in expected]):
+        np.testing.assert_allclose([each.rul for each in found], rul, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
