@@ -42,7 +42,7 @@ def network(random_state=0, **params):
 
 
 def recipe(**params):
-    model = bearing_rul_pipeline(fs=256, n_estimators=5, random_state=0)
+    model = bearing_rul_pipeline(fs=256, f_max=None, n_estimators=5, random_state=0)
     return model.set_params(welchspectrogram__nperseg=16, bandenergies__n_bands=2, **params)
 
 
