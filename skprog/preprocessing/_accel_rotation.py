@@ -45,7 +45,7 @@ class AccelRotation45(TransformerMixin, BaseEstimator):
     >>> from skprog.preprocessing import AccelRotation45
     >>> X = np.array([[[3.0, 0.0], [3.0, 1.0]]])
     >>> AccelRotation45().fit_transform(X)[0, 2].round(4)
-    array([4.2426, 0.7071], dtype=float32)
+    array([4.2426, 0.7071])
     """
 
     kept_dtypes: ClassVar = PRECISE_FLOATS

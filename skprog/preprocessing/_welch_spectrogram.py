@@ -175,7 +175,9 @@ class WelchSpectrogram(TransformerMixin, BaseEstimator):
             n_timepoints = X.shape[-1]
             if n_timepoints < nperseg:
                 raise ValueError(_too_short(nperseg, X.shape))
-            if self.f_max is not None and self.f_max > self.fs / 2:
+            # A little above half the rate keeps the last bin, too.
+            highest = self.fs * (1 / 2 + 1 / nperseg)
+            if self.f_max is not None and self.f_max > highest:
                 warn(
                     f"f_max={self.f_max} Hz lies above half of fs={self.fs} Hz, so that all bins "
                     "are kept; check fs, or set f_max=None."
