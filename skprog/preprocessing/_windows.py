@@ -109,8 +109,6 @@ def map_windows(f, X):
 def blocks(X, n_axes, n_bytes, *, centred=False):
     """Yield slices and float32 blocks of the windows' last axes, refusing NaN and infinity.
 
-    Windows ``centred`` have a mean of 0 along their last axis, taken off in the type of ``X``.
-
     Parameters
     ----------
     X : ndarray of shape (..., *axes)
@@ -119,6 +117,8 @@ def blocks(X, n_axes, n_bytes, *, centred=False):
         Axes of a window's values.
     n_bytes : int
         What the work on one row takes, which sets how many rows make up a block.
+    centred : bool, default=False
+        Take the mean along the last axis off, in the type of ``X``.
     """
     rows = X.reshape(-1, *X.shape[X.ndim - n_axes :])
     n_rows = max(1, CACHE_BYTES // n_bytes)
